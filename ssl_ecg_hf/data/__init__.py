@@ -1,5 +1,35 @@
 """From signal files to datasets; knows nothing of models."""
 
-from ssl_ecg_hf.data.record import STANDARD_LEADS, EcgFormatError, EcgRecord
+from ssl_ecg_hf.data.download import DownloadError, download_ptbxl
+from ssl_ecg_hf.data.labels import SUPERCLASS_MEANINGS, SUPERCLASSES, read_scp_statements, superclass_labels
+from ssl_ecg_hf.data.ptbxl import default_cache_dir, load_ptbxl
+from ssl_ecg_hf.data.ptbxl_tables import PtbxlError
+from ssl_ecg_hf.data.readers import READERS, read_ecg
+from ssl_ecg_hf.data.record import STANDARD_LEADS, EcgFormatError, EcgRecord, standard_lead_name
+from ssl_ecg_hf.data.schema import ecg_features
+from ssl_ecg_hf.data.signals import SignalTable
+from ssl_ecg_hf.data.splits import label_fraction, labelled, patient_groups, patient_split
 
-__all__ = ["STANDARD_LEADS", "EcgFormatError", "EcgRecord"]
+__all__ = [
+    "READERS",
+    "STANDARD_LEADS",
+    "SUPERCLASSES",
+    "SUPERCLASS_MEANINGS",
+    "DownloadError",
+    "EcgFormatError",
+    "EcgRecord",
+    "PtbxlError",
+    "SignalTable",
+    "default_cache_dir",
+    "download_ptbxl",
+    "ecg_features",
+    "label_fraction",
+    "labelled",
+    "load_ptbxl",
+    "patient_groups",
+    "patient_split",
+    "read_ecg",
+    "read_scp_statements",
+    "standard_lead_name",
+    "superclass_labels",
+]

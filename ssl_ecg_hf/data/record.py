@@ -30,7 +30,7 @@ class EcgRecord:
     """One ECG recording.
 
     Args:
-        signal: float32 array of shape (leads, samples) in millivolts.
+        signal: float32 array of shape (leads, samples) in millivolts, NaN where invalid.
         sampling_rate: samples per second in Hz.
         leads: one name per row of ``signal``; standard names are spelled I, II, III, aVR, aVL, aVF, V1..V6.
         record_id: name of the recording, e.g. the file's stem.
@@ -49,10 +49,13 @@ class EcgRecord:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        signal = np.asarray(self.signal, dtype=np.float32)
+        with np.errstate(over="ignore"):  # too large for float32: infinite, refused below
+            signal = np.asarray(self.signal, dtype=np.float32)
         leads = tuple(standard_lead_name(name) for name in self.leads)
         if signal.ndim != 2 or signal.shape[1] == 0:
-            raise EcgFormatError(f"signal has shape {signal.shape}; expected (leads, samples) with samples > 0")
+            raise EcgFormatError(
+                f"signal has shape {signal.shape}; expected (leads, samples) with samples > 0"
+            )
         if len(leads) != signal.shape[0]:
             raise EcgFormatError(
                 f"{len(leads)} lead names {list(leads)} for a signal of {signal.shape[0]} leads "
@@ -62,6 +65,8 @@ class EcgRecord:
             raise EcgFormatError(f"lead names {twice} occur more than once in {list(leads)}")
         if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
             raise EcgFormatError(f"sampling rate {self.sampling_rate!r} Hz is not a positive number")
+        if infinite := int(np.isinf(signal).sum()):
+            raise EcgFormatError(f"{infinite} values are infinite; expected millivolts, or NaN where invalid")
         object.__setattr__(self, "signal", signal)
         object.__setattr__(self, "leads", leads)
         object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
@@ -79,7 +84,9 @@ class EcgRecord:
         """
         wanted = [standard_lead_name(name) for name in leads]
         if missing := [name for name in wanted if name not in self.leads]:
-            raise EcgFormatError(f"lead(s) {missing} not in record {self.record_id!r}, which has {list(self.leads)}")
+            raise EcgFormatError(
+                f"lead(s) {missing} not in record {self.record_id!r}, which has {list(self.leads)}"
+            )
         rows = [self.leads.index(name) for name in wanted]
         return EcgRecord(
             signal=self.signal[rows],

@@ -1,0 +1,132 @@
+"""Random changes of batches of ECGs: ``(batch, leads, samples)`` float32 mV in, the same out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from ssl_ecg_hf.training.augmentations.bandpass import Bandpass
+from ssl_ecg_hf.training.augmentations.base import Augmentation, Compose
+from ssl_ecg_hf.training.augmentations.baseline_wander import BaselineWander
+from ssl_ecg_hf.training.augmentations.gaussian_noise import GaussianNoise
+from ssl_ecg_hf.training.augmentations.lead_mask import LeadMask
+from ssl_ecg_hf.training.augmentations.mixup import Mixup
+from ssl_ecg_hf.training.augmentations.motion_artifact import MotionArtifact
+from ssl_ecg_hf.training.augmentations.powerline_noise import PowerlineNoise
+from ssl_ecg_hf.training.augmentations.random_gain import RandomGain
+from ssl_ecg_hf.training.augmentations.random_resized_crop import RandomResizedCrop
+from ssl_ecg_hf.training.augmentations.segment_cutmix import SegmentCutmix
+from ssl_ecg_hf.training.augmentations.temporal_dropout import TemporalDropout
+from ssl_ecg_hf.training.augmentations.time_out import TimeOut
+from ssl_ecg_hf.training.augmentations.time_warp import TimeWarp
+
+AUGMENTATIONS: dict[str, type[Augmentation]] = {
+    "random_resized_crop": RandomResizedCrop,
+    "time_warp": TimeWarp,
+    "time_out": TimeOut,
+    "temporal_dropout": TemporalDropout,
+    "lead_mask": LeadMask,
+    "random_gain": RandomGain,
+    "gaussian_noise": GaussianNoise,
+    "baseline_wander": BaselineWander,
+    "motion_artifact": MotionArtifact,
+    "powerline_noise": PowerlineNoise,
+    "bandpass": Bandpass,
+    "mixup": Mixup,
+    "segment_cutmix": SegmentCutmix,
+}
+"""Name in a recipe -> class."""
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "crop_timeout": {
+        "random_resized_crop": {"scale": (0.5, 1.0)},
+        "time_out": {"fraction": (0.0, 0.5)},
+    },
+    "default": {
+        "random_resized_crop": {"scale": (0.5, 1.0)},
+        "random_gain": {"gain": (0.8, 1.25)},
+        "baseline_wander": {"max_amplitude": 0.1},
+        "gaussian_noise": {"max_std": 0.1},
+        "time_out": {"fraction": (0.0, 0.5)},
+        "lead_mask": {"drop": 0.2, "p": 0.5},
+    },
+    "ssrl": {
+        "time_warp": {"p": 0.5},
+        "mixup": {"p": 0.5},
+        "bandpass": {"p": 0.5},
+        "segment_cutmix": {"p": 0.5},
+        "motion_artifact": {"p": 0.5},
+        "baseline_wander": {"p": 0.5},
+        "gaussian_noise": {"p": 0.5},
+        "temporal_dropout": {"p": 0.5},
+    },
+    "light": {
+        "random_resized_crop": {"scale": (0.8, 1.0)},
+        "random_gain": {"gain": (0.9, 1.1)},
+        "gaussian_noise": {"max_std": 0.02},
+        "time_out": {"fraction": (0.0, 0.2), "p": 0.5},
+        "lead_mask": {"drop": 0.1, "p": 0.2},
+    },
+}
+"""Name -> recipe for ``build_augmentation``.
+
+``crop_timeout`` is the pair that matters most, ``default`` the recipe for self-supervised pretraining,
+``ssrl`` the seven augmentations of SSRL-ECG (the fifth is two here), ``light`` is for supervised fine-tuning.
+"""
+
+
+def build_augmentation(spec: Mapping[str, Mapping[str, Any]]) -> Compose:
+    """Build augmentations from a plain mapping, the form they have in a YAML file.
+
+    Args:
+        spec: name -> parameters, applied in this order; ranges are pairs (lists or tuples). An empty mapping
+            changes nothing.
+
+    Returns:
+        The composition, called as ``augment(signal, sampling_rate=..., generator=...)``.
+
+    Raises:
+        ValueError: if a name or parameter is unknown, or a parameter lies outside its range.
+
+    Example:
+        >>> build_augmentation({"random_gain": {"gain": [0.5, 2.0]}, "time_out": {}})
+        Compose(RandomGain(p=1.0, gain=(0.5, 2.0)), TimeOut(p=1.0, fraction=(0.0, 0.5)))
+    """
+    augmentations = []
+    for name, parameters in spec.items():
+        if name not in AUGMENTATIONS:
+            raise ValueError(f"unknown augmentation {name!r}; known are {', '.join(sorted(AUGMENTATIONS))}")
+        known = [field.name for field in fields(AUGMENTATIONS[name])]
+        if unknown := sorted(set(parameters) - set(known)):
+            raise ValueError(f"augmentation {name!r} has no parameter {unknown}; it has {', '.join(known)}")
+        pairs_as_tuples: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()
+        }
+        try:
+            augmentations.append(AUGMENTATIONS[name](**pairs_as_tuples))
+        except ValueError as error:
+            raise ValueError(f"augmentation {name!r}: {error}") from error
+    return Compose(*augmentations)
+
+
+__all__ = [
+    "AUGMENTATIONS",
+    "PRESETS",
+    "Augmentation",
+    "Bandpass",
+    "BaselineWander",
+    "Compose",
+    "GaussianNoise",
+    "LeadMask",
+    "Mixup",
+    "MotionArtifact",
+    "PowerlineNoise",
+    "RandomGain",
+    "RandomResizedCrop",
+    "SegmentCutmix",
+    "TemporalDropout",
+    "TimeOut",
+    "TimeWarp",
+    "build_augmentation",
+]

@@ -1,0 +1,118 @@
+"""WFDB records (PhysioNet): a ``.hea`` header beside one or more signal files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..record import EcgFormatError, EcgRecord
+from ..units import millivolts_per
+
+MAX_SAMPLES = 500_000_000
+"""A header that asks for more values than this (leads x samples) is taken for damaged."""
+
+
+def _verify_checksums(stem: Path, header: Any) -> None:
+    """Compare the checksum of every signal with the header, segment by segment."""
+    import wfdb
+
+    if isinstance(header, wfdb.MultiRecord):
+        for name, length in zip(header.seg_name, header.seg_len, strict=True):
+            if name != "~" and length:
+                segment = stem.with_name(name)
+                _verify_checksums(segment, wfdb.rdheader(str(segment)))
+        return
+    if header.checksum is None or all(value is None for value in header.checksum):
+        return
+    record = wfdb.rdrecord(str(stem), physical=False, smooth_frames=False)
+    sums = record.calc_checksum(expanded=True)
+    damaged = [
+        str(lead)
+        for lead, found, stated in zip(record.sig_name, sums, header.checksum, strict=True)
+        if stated is not None and found % 65536 != stated % 65536
+    ]
+    if damaged:
+        raise EcgFormatError(
+            f"checksum of {stem.name} does not match in lead(s) {', '.join(damaged)}: the signal file was "
+            "damaged or changed; fetch it again"
+        )
+
+
+def _refuse_overrides(
+    path: Path, sampling_rate: float | None, leads: Sequence[str] | None, unit: str | None
+) -> None:
+    given = {"sampling_rate": sampling_rate, "leads": leads, "unit": unit}
+    if stated := [name for name, value in given.items() if value is not None]:
+        raise EcgFormatError(
+            f"{path.name}: {', '.join(stated)} cannot be given for a WFDB record, its header states them; "
+            "leave the argument out, and correct the header if it is wrong"
+        )
+
+
+def read_wfdb(
+    path: Path,
+    *,
+    sampling_rate: float | None = None,
+    leads: Sequence[str] | None = None,
+    unit: str | None = None,
+) -> EcgRecord:
+    """Read a WFDB record; rate, leads and units come from its header.
+
+    Args:
+        path: the ``.hea`` or ``.dat`` file, or the name without suffix.
+        sampling_rate: must be None, the header states it (Hz).
+        leads: must be None, the header states them.
+        unit: must be None, the header states it.
+
+    Returns:
+        The record, float32 (leads, samples) in mV; samples marked invalid are NaN.
+
+    Raises:
+        EcgFormatError: if a file is missing, truncated, damaged, or a signal is no voltage.
+    """
+    import wfdb  # takes a second, with pandas and matplotlib: only where a record needs it
+
+    _refuse_overrides(path, sampling_rate, leads, unit)
+    stem = path.with_suffix("") if path.suffix.lower() in {".hea", ".dat"} else path
+    header_path = stem.with_name(stem.name + ".hea")
+    if not header_path.is_file():
+        raise EcgFormatError(f"{header_path} does not exist; a WFDB record needs its .hea header")
+    try:
+        header = wfdb.rdheader(str(stem))
+        if (header.sig_len or 0) * (header.n_sig or 0) > MAX_SAMPLES:
+            raise EcgFormatError(
+                f"{header_path} announces {header.n_sig} signals of {header.sig_len} samples, more than "
+                f"{MAX_SAMPLES} values; the header is damaged, or cut the record into parts"
+            )
+        _verify_checksums(stem, header)
+        record = wfdb.rdrecord(str(stem), m2s=True)
+    except EcgFormatError:
+        raise
+    except FileNotFoundError as error:
+        raise EcgFormatError(
+            f"{header_path} names the signal file {error.filename}, which is missing"
+        ) from error
+    except Exception as error:  # wfdb raises errors of many types on damaged input
+        raise EcgFormatError(
+            f"{header_path} cannot be read as a WFDB record, or its signal file is truncated: {error}"
+        ) from error
+    return _to_record(record, stem)
+
+
+def _to_record(record: Any, stem: Path) -> EcgRecord:
+    if record.p_signal is None or not record.n_sig:
+        raise EcgFormatError(f"{stem.name} has no signals")
+    try:
+        millivolts = np.array([millivolts_per(str(unit)) for unit in record.units])
+    except EcgFormatError as error:
+        raise EcgFormatError(f"{stem.name}: {error}") from error
+    return EcgRecord(
+        signal=(record.p_signal * millivolts).T,
+        sampling_rate=float(record.fs),
+        leads=tuple(str(name) for name in record.sig_name),
+        record_id=stem.name,
+        metadata={"comments": list(record.comments or [])},
+    )

@@ -1,0 +1,127 @@
+"""Where recordings come from: one name or folder in, splits with their description out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict, load_from_disk
+
+from .labels import SUPERCLASSES
+from .ptbxl import load_ptbxl
+from .simulator import simulate_dataset
+
+SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recordings:
+    """Splits of recordings and what is known about them.
+
+    Args:
+        splits: `train`, `validation` and `test` with the columns of `ecg_features`.
+        class_names: one per column of `labels`.
+        description: name, simulated or not, records per split, version: goes into every metrics.json.
+    """
+
+    splits: DatasetDict
+    class_names: tuple[str, ...]
+    description: dict[str, Any]
+
+
+def load_recordings(
+    data: str,
+    *,
+    sampling_rate: int = 100,
+    num_records: int = 1000,
+    seed: int = 0,
+    drop_bad: bool = False,
+    cache_dir: str | None = None,
+    class_names: tuple[str, ...] = (),
+) -> Recordings:
+    """Load recordings by name or folder.
+
+    Args:
+        data: `"simulated"`, a folder of PTB-XL in PhysioNet's layout, or a `DatasetDict` written by
+            `save_to_disk` with the splits train, validation and test.
+        sampling_rate: Hz, of PTB-XL and the simulator; a saved dataset states its own.
+        num_records: records to simulate.
+        seed: of the simulator.
+        drop_bad: leave unreadable records of PTB-XL out in place of an error.
+        cache_dir: see `load_ptbxl`.
+        class_names: names of the columns of `labels` of a saved dataset.
+
+    Raises:
+        ValueError: if `data` is none of these, or splits or class names are missing.
+    """
+    if data == SIMULATED:
+        splits = simulate_dataset(num_records, seed=seed, sampling_rate=float(sampling_rate))
+        description = {"name": "simulated ECGs", "simulated": True, "seed": seed}
+        class_names = SUPERCLASSES
+    elif (Path(data) / "ptbxl_database.csv").is_file() or (Path(data) / "scp_statements.csv").is_file():
+        splits = load_ptbxl(data, sampling_rate=sampling_rate, cache_dir=cache_dir, drop_bad=drop_bad)
+        database = (Path(data) / "ptbxl_database.csv").read_bytes()
+        description = {
+            "name": "PTB-XL",
+            "simulated": False,
+            "database_sha256": hashlib.sha256(database).hexdigest(),
+        }
+        class_names = SUPERCLASSES
+    elif (Path(data) / "dataset_dict.json").is_file():
+        splits = load_from_disk(data)
+        description = {"name": Path(data).name, "simulated": False}
+    else:
+        raise ValueError(
+            f"--data {data!r} is neither {SIMULATED!r}, nor a folder with ptbxl_database.csv, nor a DatasetDict "
+            "written by save_to_disk. Get PTB-XL with: ssl-ecg download ptbxl DEST"
+        )
+    if missing := [name for name in ("train", "validation", "test") if name not in splits]:
+        raise ValueError(f"the dataset in {data!r} has splits {sorted(splits)}; missing: {missing}")
+    _check_class_names(splits, class_names, data)
+    description["sampling_rate"] = float(sampling_rate)
+    description["records"] = {name: len(split) for name, split in splits.items()}
+    return Recordings(splits=splits, class_names=tuple(class_names), description=description)
+
+
+def _check_class_names(splits: DatasetDict, class_names: tuple[str, ...], data: str) -> None:
+    train = splits["train"]
+    if "labels" not in train.column_names or not len(train):
+        return
+    columns = len(train[0]["labels"])
+    if columns != len(class_names):
+        raise ValueError(
+            f"`labels` of {data!r} has {columns} columns, {len(class_names)} class names are known "
+            f"({list(class_names)}); give one name per column with --class_names"
+        )
+
+
+@dataclass
+class DataArguments:
+    """Which recordings are used."""
+
+    data: str = field(
+        default=SIMULATED,
+        metadata={"help": "'simulated', a folder of PTB-XL, or a DatasetDict written by save_to_disk."},
+    )
+    sampling_rate: int = field(default=100, metadata={"help": "Hz: 100 or 500 for PTB-XL."})
+    num_records: int = field(default=1000, metadata={"help": "Records to simulate."})
+    simulation_seed: int = field(default=0, metadata={"help": "Seed of the simulator."})
+    drop_bad: bool = field(default=False, metadata={"help": "Leave unreadable records out."})
+    cache_dir: str | None = field(default=None, metadata={"help": "Default: $SSL_ECG_CACHE or ~/.cache/ssl_ecg_hf."})
+    class_names: list[str] = field(
+        default_factory=list, metadata={"help": "Names of the label columns of a saved dataset."}
+    )
+
+    def load(self) -> Recordings:
+        """Load the recordings."""
+        return load_recordings(
+            self.data,
+            sampling_rate=self.sampling_rate,
+            num_records=self.num_records,
+            seed=self.simulation_seed,
+            drop_bad=self.drop_bad,
+            cache_dir=self.cache_dir,
+            class_names=tuple(self.class_names),
+        )

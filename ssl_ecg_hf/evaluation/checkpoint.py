@@ -1,0 +1,86 @@
+"""A classifier checkpoint and its test split in, metrics.json, predictions and pictures out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from ssl_ecg_hf.data.source import DataArguments
+from ssl_ecg_hf.data.splits import dataset_labels, labelled
+from ssl_ecg_hf.evaluation.inference import predict_logits
+from ssl_ecg_hf.evaluation.plots import plot_precision_recall, plot_reliability, plot_roc
+from ssl_ecg_hf.evaluation.predictions import Predictions, save_predictions
+from ssl_ecg_hf.evaluation.recipe import RECIPE, read_recipe
+from ssl_ecg_hf.evaluation.report import evaluate_predictions, save_metrics
+from ssl_ecg_hf.modeling import SslEcgForSequenceClassification
+
+METRICS = "metrics.json"
+
+
+@dataclass
+class EvaluationArguments:
+    """What is evaluated."""
+
+    model: str = field(metadata={"help": "Classifier checkpoint; results are written into its folder."})
+    pictures: bool = field(default=True, metadata={"help": "Draw ROC, precision-recall and reliability curves."})
+
+
+def predict(model: Any, dataset: Dataset) -> Predictions:
+    """Return the predictions of a classifier for the labelled recordings of a split."""
+    known = labelled(dataset)
+    columns = {
+        name: list(known[column])
+        for name, column in (
+            ("patient_ids", "patient_id"),
+            ("record_ids", "ecg_id"),
+            ("age", "age"),
+            ("sex", "sex"),
+        )
+        if column in known.column_names
+    }
+    return Predictions(labels=dataset_labels(known), logits=predict_logits(model, known), **columns)
+
+
+def evaluate(what: EvaluationArguments, data: DataArguments) -> dict[str, Any]:
+    """Evaluate a classifier: thresholds and temperature from validation, everything else from test.
+
+    Writes `metrics.json`, `predictions_{validation,test}.npz` and, if wanted, `roc.png`,
+    `precision_recall.png` and `reliability.png` into the checkpoint's folder.
+
+    Returns:
+        The content of metrics.json.
+
+    Raises:
+        ValueError: if the folder has no recipe or the classes of model and recordings differ.
+    """
+    folder = Path(what.model)
+    recipe = read_recipe(folder)
+    if recipe is None:
+        raise ValueError(f"{folder} has no {RECIPE}; expected a checkpoint written by `ssl-ecg finetune`")
+    recordings = data.load()
+    model = SslEcgForSequenceClassification.from_pretrained(folder)
+    names = [model.config.id2label[index] for index in range(model.config.num_labels)]
+    if names != list(recordings.class_names):
+        raise ValueError(f"the model has classes {names}, the recordings {list(recordings.class_names)}")
+    validation = predict(model, recordings.splits["validation"])
+    test = predict(model, recordings.splits["test"])
+    metrics = evaluate_predictions(
+        test=test,
+        validation=validation,
+        class_names=names,
+        run={**recipe, "dataset": recordings.description},
+    )
+    save_predictions(folder / "predictions_validation.npz", validation)
+    save_predictions(folder / "predictions_test.npz", test)
+    if what.pictures:
+        for draw, name in (
+            (plot_roc, "roc"),
+            (plot_precision_recall, "precision_recall"),
+            (plot_reliability, "reliability"),
+        ):
+            draw(test.labels, test.scores, class_names=names, path=folder / f"{name}.png")
+    save_metrics(folder / METRICS, metrics)
+    return metrics

@@ -1,0 +1,226 @@
+"""Figures of a multi-label classifier: ROC, precision-recall, reliability, label efficiency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from ssl_ecg_hf.evaluation.calibration import reliability_curves
+from ssl_ecg_hf.evaluation.checks import check_class_names, check_scores
+from ssl_ecg_hf.evaluation.figures import FAINT, INK, QUIET, color, new_figure, save_png, tidy
+from ssl_ecg_hf.evaluation.metrics import classification_metrics
+
+_SIDE = 4.8  # inches, of a square figure
+
+
+def plot_roc(labels: ArrayLike, scores: ArrayLike, *, class_names: Sequence[str], path: str | Path) -> Path:
+    """Draw the ROC curve of each class, named with its AUROC.
+
+    Args:
+        labels: (records, classes), 0 or 1.
+        scores: (records, classes), probabilities in [0, 1].
+        class_names: one name a class.
+        path: the ``.png`` file; its folder must exist.
+
+    Returns:
+        The path. A class with one label value only has no curve and is named so.
+
+    Raises:
+        ValueError: if labels, scores and names do not fit together.
+    """
+    labels, scores = check_scores(labels, scores)
+    metrics = classification_metrics(labels, scores, class_names=class_names)
+    figure = new_figure(_SIDE, _SIDE)
+    axes = _square(figure.add_axes((0.13, 0.12, 0.83, 0.83)), "1 − specificity", "Sensitivity")
+    axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
+    for column, name in enumerate(class_names):
+        if name not in metrics["undefined"]:
+            alarms, found, _ = roc_curve(labels[:, column], scores[:, column])
+            axes.plot(alarms, found, color=color(column), linewidth=1.8)
+    _list_classes(axes, metrics["per_class"], key="auroc", heading="AUROC", right=True)
+    return save_png(figure, path)
+
+
+def plot_precision_recall(
+    labels: ArrayLike, scores: ArrayLike, *, class_names: Sequence[str], path: str | Path
+) -> Path:
+    """Draw the precision-recall curve of each class, named with its average precision.
+
+    A short mark at the right edge shows the prevalence: the precision of a guess.
+
+    Args:
+        labels: (records, classes), 0 or 1.
+        scores: (records, classes), probabilities in [0, 1].
+        class_names: one name a class.
+        path: the ``.png`` file; its folder must exist.
+
+    Returns:
+        The path. A class with one label value only has no curve and is named so.
+
+    Raises:
+        ValueError: if labels, scores and names do not fit together.
+    """
+    labels, scores = check_scores(labels, scores)
+    metrics = classification_metrics(labels, scores, class_names=class_names)
+    figure = new_figure(_SIDE, _SIDE)
+    axes = _square(figure.add_axes((0.13, 0.12, 0.83, 0.83)), "Recall (sensitivity)", "Precision")
+    for column, (name, values) in enumerate(metrics["per_class"].items()):
+        if name in metrics["undefined"]:
+            continue
+        precision, recall, _ = precision_recall_curve(labels[:, column], scores[:, column])
+        axes.plot(recall, precision, color=color(column), linewidth=1.8, drawstyle="steps-post")
+        axes.plot([0.97, 1.03], [values["prevalence"]] * 2, color=color(column), linewidth=2.5, clip_on=False)
+    _list_classes(axes, metrics["per_class"], key="auprc", heading="average precision", right=False)
+    return save_png(figure, path)
+
+
+def plot_reliability(
+    labels: ArrayLike, scores: ArrayLike, *, class_names: Sequence[str], path: str | Path
+) -> Path:
+    """Draw for each class how often the finding is present in records of similar score.
+
+    Bars show the share of records in each bin of scores; the dot of a bin grows with it.
+
+    Args:
+        labels: (records, classes), 0 or 1.
+        scores: (records, classes), probabilities in [0, 1].
+        class_names: one name a class.
+        path: the ``.png`` file; its folder must exist.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: if labels, scores and names do not fit together.
+    """
+    curves = reliability_curves(labels, scores)
+    names = check_class_names(class_names, len(curves))
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(2.7 * columns + 0.3, 2.7 * rows + 0.4)
+    figure.set_layout_engine("constrained")
+    for index, (name, curve) in enumerate(zip(names, curves, strict=True)):
+        axes = figure.add_subplot(rows, columns, index + 1)
+        _square(axes, "", "")
+        share = curve.count / curve.count.sum()
+        axes.bar(curve.mean_score, 0.3 * share / share.max(), width=0.035, color=FAINT, zorder=1)
+        axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
+        axes.plot(curve.mean_score, curve.positive_rate, color=color(index), linewidth=1.4)
+        axes.scatter(
+            curve.mean_score,
+            curve.positive_rate,
+            s=10 + 90 * share,
+            color=color(index),
+            zorder=3,
+            clip_on=False,
+        )
+        axes.set_title(name, loc="left", fontsize=10, weight="bold", color=color(index))
+        axes.set_title(f"ECE {curve.expected_calibration_error:.3f}", loc="right", fontsize=9, color=INK)
+    figure.supxlabel("Score", fontsize=10, color=INK)
+    figure.supylabel("Share of records with the finding", fontsize=10, color=INK)
+    return save_png(figure, path)
+
+
+def plot_label_efficiency(
+    rows: Sequence[Mapping[str, Any]], *, path: str | Path, metric: str = "Macro AUROC"
+) -> Path:
+    """Draw how a metric grows with the share of training labels, one line a method.
+
+    Args:
+        rows: ``{"method": str, "fraction": float in (0, 1], "value": float, "low": float | None,
+            "high": float | None}``; low and high are the ends of the interval.
+        path: the ``.png`` file; its folder must exist.
+        metric: name of the vertical axis.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: if there is no row or a fraction is not in (0, 1].
+    """
+    if not rows or not all(0 < row["fraction"] <= 1 for row in rows):
+        raise ValueError(f"{len(rows)} rows; expected at least one, each with a fraction of labels in (0, 1]")
+    # Room for the longest name beside the lines, at about 0.08 inch a letter.
+    label_width = 0.08 * (max(len(row["method"]) for row in rows) + len("  0.000")) + 0.2
+    width = 5.6 + label_width
+    figure = new_figure(width, 4.3)
+    axes = figure.add_axes((0.7 / width, 0.13, 4.9 / width, 0.8))
+    tidy(axes)
+    axes.grid(visible=False, axis="x")
+    axes.set_xscale("log")
+    ends = []
+    for index, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
+        points = sorted((row for row in rows if row["method"] == method), key=lambda row: row["fraction"])
+        # A small shift keeps the intervals of different methods apart.
+        x = np.array([row["fraction"] for row in points]) * 1.03**index
+        y = np.array([row["value"] for row in points])
+        axes.plot(x, y, color=color(index), linewidth=1.8, marker="o", markersize=5)
+        for place, row in zip(x, points, strict=True):
+            if row.get("low") is not None and row.get("high") is not None:
+                axes.plot([place, place], [row["low"], row["high"]], color=color(index), linewidth=1.4)
+        ends.append((method, float(x[-1]), float(y[-1])))
+    fractions = sorted({row["fraction"] for row in rows})
+    axes.set_xticks(fractions, [f"{100 * fraction:g} %" for fraction in fractions])
+    axes.minorticks_off()
+    axes.set_xlabel("Share of training labels", fontsize=10, color=INK)
+    axes.set_ylabel(metric, fontsize=10, color=INK)
+    low, high = axes.get_ylim()
+    right = max(fractions) * (max(fractions) / min(fractions)) ** 0.06
+    axes.set_xlim(right=max(right, max(x for _, x, _ in ends) * 1.05))
+    places = _spread(np.array([y for _, _, y in ends]), gap=0.06 * (high - low))
+    for index, ((method, _, value), place) in enumerate(zip(ends, places, strict=True)):
+        axes.annotate(
+            f"{method}  {value:.3f}",
+            xy=(1.01, (place - low) / (high - low)),
+            xycoords="axes fraction",
+            va="center",
+            fontsize=9.5,
+            color=color(index),
+            weight="bold",
+        )
+    return save_png(figure, path)
+
+
+def _square(axes: Axes, x_label: str, y_label: str) -> Axes:
+    tidy(axes)
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    axes.set_xticks(ticks, ["0", "0.25", "0.5", "0.75", "1"])
+    axes.set_yticks(ticks, ["0", "0.25", "0.5", "0.75", "1"])
+    axes.set_xlabel(x_label, fontsize=10, color=INK)
+    axes.set_ylabel(y_label, fontsize=10, color=INK)
+    return axes
+
+
+def _list_classes(
+    axes: Axes, per_class: Mapping[str, Mapping[str, Any]], *, key: str, heading: str, right: bool
+) -> None:
+    """Names and values in the colours of the lines, in the corner that such curves leave free."""
+    x, align = (0.97, "right") if right else (0.05, "left")
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
+    lines = [(heading, QUIET)] + [
+        (f"{name}  {'not defined' if values[key] is None else format(values[key], '.3f')}", color(column))
+        for column, (name, values) in enumerate(per_class.items())
+    ]
+    for step, (text, colour) in enumerate(reversed(lines)):
+        axes.text(
+            x, 0.04 + 0.055 * step, text, ha=align, fontsize=10, color=colour, weight="bold", bbox=box
+        )  # fmt: skip
+
+
+def _spread(places: NDArray[np.float64], *, gap: float) -> NDArray[np.float64]:
+    """Move labels apart to at least ``gap``, keeping their order and their centre."""
+    order = np.argsort(places, kind="stable")
+    moved = places[order].copy()
+    for index in range(1, len(moved)):
+        moved[index] = max(moved[index], moved[index - 1] + gap)
+    moved -= (moved - places[order]).mean()
+    result = np.empty_like(moved)
+    result[order] = moved
+    return result

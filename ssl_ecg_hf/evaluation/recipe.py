@@ -1,0 +1,59 @@
+"""What was run: the recipe.json that lies beside every checkpoint and is copied into metrics.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from ssl_ecg_hf.evaluation.run_information import run_information
+
+RECIPE = "recipe.json"
+# Where a run happens and what it prints do not change what it computes.
+PLACE_FIELDS = {
+    "data", "cache_dir", "output_dir", "overwrite", "model", "disable_tqdm", "run_name", "report_to",
+    "resume_from_checkpoint", "hub_token", "push_to_hub", "accelerator_config",
+}  # fmt: skip
+
+
+def describe_arguments(*groups: Any) -> dict[str, Any]:
+    """Return the arguments that differ from their defaults, in plain JSON values, without places and tokens.
+
+    Args:
+        groups: dataclass instances.
+    """
+    described: dict[str, Any] = {}
+    for group in groups:
+        required = {
+            entry.name: getattr(group, entry.name)
+            for entry in fields(group)
+            if entry.init and entry.default is MISSING and entry.default_factory is MISSING
+        }
+        reference = type(group)(**required)  # defaults as `__post_init__` leaves them on this machine
+        for entry in fields(group):
+            value = getattr(group, entry.name)
+            if entry.name not in PLACE_FIELDS and (
+                entry.name in required or value != getattr(reference, entry.name)
+            ):
+                described[entry.name] = json.loads(json.dumps(value, default=str))
+    return described
+
+
+def read_recipe(checkpoint: str | Path) -> dict[str, Any] | None:
+    """Return the recipe beside a checkpoint, or None where there is none."""
+    path = Path(checkpoint) / RECIPE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def make_recipe(
+    stage: str, arguments: dict[str, Any], dataset: dict[str, Any], *, parent: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Describe a run: its stage, arguments, data, software, and the run whose checkpoint it started from."""
+    return {
+        "stage": stage,
+        "arguments": arguments,
+        "dataset": dataset,
+        "software": run_information(),
+        "parent": parent,
+    }

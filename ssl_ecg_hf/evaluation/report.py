@@ -1,0 +1,267 @@
+"""Predictions -> metrics.json: the only source of numbers for model cards, README and docs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssl_ecg_hf.evaluation.bootstrap import CONFIDENCE, DRAWS, bootstrap, cluster_index
+from ssl_ecg_hf.evaluation.calibration import (
+    BINS,
+    apply_temperature,
+    expected_calibration_error,
+    fit_temperature,
+    reliability_curves,
+)
+from ssl_ecg_hf.evaluation.checks import check_class_names
+from ssl_ecg_hf.evaluation.metrics import choose_thresholds, classification_metrics, undefined_classes
+from ssl_ecg_hf.evaluation.predictions import Predictions
+from ssl_ecg_hf.evaluation.weighted import weighted_auprc, weighted_auroc, weighted_f1
+
+SCHEMA = 1
+"""Version of the layout of metrics.json, described in docs/metrics.md."""
+
+AGE_BANDS: dict[str, tuple[float, float]] = {
+    "0 to 39": (0, 40),
+    "40 to 59": (40, 60),
+    "60 to 79": (60, 80),
+    "80 and over": (80, math.inf),
+}
+"""Lower (included) and upper (excluded) age in years; capped ages, such as PTB-XL's 300, fall in the last."""
+
+
+def evaluate_predictions(
+    *,
+    test: Predictions,
+    validation: Predictions,
+    class_names: Sequence[str],
+    run: Mapping[str, Any],
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Measure a model on its test records; everything that is chosen is chosen on validation.
+
+    Thresholds (highest F1) and the temperature are fitted on the validation records and frozen. Intervals
+    are percentile bootstraps of the test records by patient.
+
+    Args:
+        test: predictions of the records that nothing was chosen on.
+        validation: predictions of the records that choices were made on.
+        class_names: one name a class.
+        run: what was run; copied into the result under ``"run"``. It must say what the data are:
+            ``{"dataset": {"name": str, "simulated": bool, ...}, ...}``.
+        draws: bootstrap draws.
+        seed: of the bootstrap.
+
+    Returns:
+        The content of metrics.json, described in docs/metrics.md.
+
+    Raises:
+        ValueError: if classes do not fit together, test and validation share a record or a patient, or
+            ``run`` does not say what the data are.
+    """
+    _check_run(run)
+    names = check_class_names(class_names, test.labels.shape[1])
+    check_class_names(class_names, validation.labels.shape[1])
+    _check_apart(test, validation)
+    thresholds = choose_thresholds(validation.labels, validation.scores)
+    result = {
+        "schema": SCHEMA,
+        "run": dict(run),
+        "classes": names,
+        "data": {"test": _describe(test), "validation": _describe(validation)},
+        "thresholds": {
+            "chosen_on": "validation",
+            "rule": "highest F1",
+            "values": dict(zip(names, thresholds.tolist(), strict=True)),
+            "not_chosen": undefined_classes(validation.labels, class_names=names),
+        },
+        "test": classification_metrics(test.labels, test.scores, class_names=names, thresholds=thresholds),
+        "validation": classification_metrics(
+            validation.labels, validation.scores, class_names=names, thresholds=thresholds
+        ),
+        "intervals": _intervals(test, names, thresholds, draws=draws, seed=seed),
+        "calibration": _calibration(test, validation, names),
+        "subgroups": _subgroups(test, names),
+    }
+    return dict(_plain(result))
+
+
+def save_metrics(path: str | Path, metrics: Mapping[str, Any]) -> None:
+    """Write metrics as JSON: sorted keys, numbers rounded to six digits, in one step.
+
+    Args:
+        path: file to write; its folder must exist.
+        metrics: nested dicts and lists of plain values; NaN and infinite numbers are refused, an undefined
+            number is None.
+
+    Raises:
+        ValueError: if a number is NaN or infinite.
+        TypeError: if a value is not plain.
+    """
+    path = Path(path)
+    text = json.dumps(_plain(metrics), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_metrics(path: str | Path) -> dict[str, Any]:
+    """Read a metrics.json.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its content.
+
+    Raises:
+        ValueError: if it is not of this version of the layout.
+    """
+    metrics = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(metrics, dict) or metrics.get("schema") != SCHEMA:
+        raise ValueError(
+            f"{Path(path).name} is not a metrics file of schema {SCHEMA}; evaluate the checkpoint again"
+        )
+    return metrics
+
+
+def _check_run(run: Mapping[str, Any]) -> None:
+    dataset = run.get("dataset")
+    if (
+        not isinstance(dataset, Mapping)
+        or not isinstance(dataset.get("name"), str)
+        or not isinstance(dataset.get("simulated"), bool)
+    ):
+        raise ValueError(
+            f"run['dataset'] is {dataset!r}; expected {{'name': str, 'simulated': bool}}: "
+            "a number without its data cannot be published"
+        )
+
+
+def _check_apart(test: Predictions, validation: Predictions) -> None:
+    for what in ("record_ids", "patient_ids"):
+        mine, theirs = getattr(test, what), getattr(validation, what)
+        if mine is None or theirs is None:
+            continue
+        if shared := sorted((set(mine.tolist()) & set(theirs.tolist())) - {""}):
+            raise ValueError(
+                f"test and validation share {len(shared)} {what}, e.g. {shared[:3]}; "
+                "expected separate ones: split the data by patient"
+            )
+
+
+def _describe(predictions: Predictions) -> dict[str, Any]:
+    ids = predictions.patient_ids
+    patients = None if ids is None else int(cluster_index(ids, len(predictions)).max()) + 1
+    return {
+        "records": len(predictions),
+        "patients": patients,
+        "records_without_label": int((predictions.labels.sum(axis=1) == 0).sum()),
+    }
+
+
+def _intervals(
+    test: Predictions, names: list[str], thresholds: NDArray[np.float64], *, draws: int, seed: int
+) -> dict[str, Any]:
+    metrics = {"auroc": weighted_auroc, "auprc": weighted_auprc, "f1": weighted_f1(thresholds)}
+    intervals: dict[str, Any] = {
+        "confidence": CONFIDENCE,
+        "draws": draws,
+        "seed": seed,
+        "resampled": "records" if test.patient_ids is None else "patients",
+    }
+    for key, metric in metrics.items():
+        found = bootstrap(
+            test.labels,
+            test.scores,
+            metric=metric,
+            patient_ids=test.patient_ids,
+            draws=draws,
+            generator=np.random.default_rng(seed),
+        )
+        intervals[key] = {
+            "macro": found.macro.to_dict(),
+            "per_class": {
+                name: interval.to_dict() for name, interval in zip(names, found.per_class, strict=True)
+            },
+        }
+    return intervals
+
+
+def _calibration(test: Predictions, validation: Predictions, names: list[str]) -> dict[str, Any]:
+    temperature = fit_temperature(validation.labels, validation.logits)
+    scaled = apply_temperature(test.logits, temperature)
+    before = expected_calibration_error(test.labels, test.scores)
+    after = expected_calibration_error(test.labels, scaled)
+    curves = reliability_curves(test.labels, test.scores)
+    return {
+        "bins": BINS,
+        "temperature": temperature,
+        "fitted_on": "validation",
+        "macro_ece": float(before.mean()),
+        "macro_ece_with_temperature": float(after.mean()),
+        "reliability": {
+            name: {
+                "mean_score": curve.mean_score.tolist(),
+                "positive_rate": curve.positive_rate.tolist(),
+                "count": curve.count.tolist(),
+            }
+            for name, curve in zip(names, curves, strict=True)
+        },
+    }
+
+
+def _subgroups(test: Predictions, names: list[str]) -> dict[str, Any]:
+    groups: dict[str, dict[str, NDArray[np.bool_]]] = {}
+    if test.sex is not None:
+        sex = np.asarray(test.sex)
+        groups["sex"] = {name: sex == name for name in ("female", "male")} | {"unknown": sex == ""}
+    if test.age is not None:
+        age = np.asarray(test.age)
+        groups["age"] = {name: (age >= low) & (age < high) for name, (low, high) in AGE_BANDS.items()}
+        groups["age"]["unknown"] = np.isnan(age)
+    return {
+        kind: {name: _subgroup(test, rows, names) for name, rows in members.items() if rows.any()}
+        for kind, members in groups.items()
+    }
+
+
+def _subgroup(test: Predictions, rows: NDArray[np.bool_], names: list[str]) -> dict[str, Any]:
+    metrics = classification_metrics(test.labels[rows], test.scores[rows], class_names=names)
+    return {
+        "records": metrics["records"],
+        "macro_auroc": metrics["macro"]["auroc"],
+        "auroc": {name: values["auroc"] for name, values in metrics["per_class"].items()},
+        "support": {name: values["support"] for name, values in metrics["per_class"].items()},
+        "undefined": metrics["undefined"],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Nested dicts, lists, strings, ints, None and floats of six digits; nothing else passes."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(
+                f"metrics hold the number {value}; expected finite numbers, None for an undefined one"
+            )
+        return round(value, 6)
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    raise TypeError(f"metrics hold a {type(value).__name__}; expected dicts, lists, strings, numbers or None")

@@ -1,0 +1,90 @@
+"""metrics.json as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def align(rows: Sequence[Sequence[str]]) -> str:
+    """Lay out rows of cells in columns, the first one left-aligned, the others right-aligned.
+
+    Args:
+        rows: of equal length, the header first.
+
+    Example:
+        >>> print(align([["class", "n"], ["NORM", "12"]]))
+        class   n
+        NORM   12
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Return the test results of a metrics.json, class by class.
+
+    Args:
+        metrics: as `evaluate_predictions` returns it.
+    """
+    columns = ("auroc", "auprc", "f1", "sensitivity", "specificity", "brier", "ece")
+    header = ["class", "support", *(name.upper() if len(name) < 6 else name for name in columns)]
+    test = metrics["test"]
+    rows = [header]
+    for name, values in test["per_class"].items():
+        rows.append([name, str(values["support"]), *(_text(values[column]) for column in columns)])
+    rows.append(["macro", str(test["records"]), *(_text(test["macro"].get(column)) for column in columns)])
+    interval = metrics["intervals"]["auroc"]["macro"]
+    data = metrics["run"]["dataset"]
+    return (
+        f"{data['name']}, test split, {test['records']} recordings\n{align(rows)}\n"
+        f"macro AUROC {_text(interval['estimate'])}, {100 * metrics['intervals']['confidence']:.0f} % interval "
+        f"{_text(interval['low'])} to {_text(interval['high'])} (bootstrap by patient)"
+    )
+
+
+def summary_table(summary: Mapping[str, Any]) -> str:
+    """Return a summary of runs as Markdown: a table of methods and a list of comparisons.
+
+    Args:
+        summary: as `summarize` returns it.
+    """
+    lines = [
+        "| method | labels | seeds | test macro AUROC, mean ± std over seeds | 95 % interval (Student t) "
+        "| macro F1 (thresholds of validation) | validation macro AUROC |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in summary["rows"]:
+        auroc, f1, validation = row["test_auroc"], row["test_f1"], row["validation_auroc"]
+        spread = "" if auroc["std"] is None else f" ± {auroc['std']:.4f}"
+        interval = "" if auroc["low"] is None else f"{auroc['low']:.4f} to {auroc['high']:.4f}"
+        lines.append(
+            f"| {row['method']} | {100 * row['label_fraction']:g} % | {len(row['seeds'])} | {auroc['mean']:.4f}{spread} "
+            f"| {interval} | {_text(f1['mean'])} | {validation['mean']:.4f} |"
+        )
+    lines += [
+        "",
+        "Differences of the mean test macro AUROC; interval and p from a paired bootstrap of the test patients, "
+        "p corrected by Holm:",
+        "",
+    ]
+    for entry in summary["comparisons"]:
+        relation = "not distinguishable from" if entry["verdict"] == "not distinguishable" else f"{entry['verdict']} than"
+        lines.append(
+            f"- {100 * entry['label_fraction']:g} % of the labels: *{entry['method']}* is **{relation}** "
+            f"*{entry['control']}*: {entry['difference']:+.4f} "
+            f"[{entry['low']:+.4f}, {entry['high']:+.4f}], p = {entry['p_holm']:.3g}"
+        )
+    records = {row["test_records"] for row in summary["rows"]}
+    lines += ["", f"Test records: {', '.join(map(str, sorted(records)))}."]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,59 @@
+"""``export.json``: what marks a folder as a verified export and tells whether it was changed since."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "export.json"
+SCHEMA = 1
+
+
+class ExportError(RuntimeError):
+    """A checkpoint cannot be exported, or a folder is not a verified export; the message says what to do."""
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
+
+
+def write_manifest(folder: Path, information: Mapping[str, Any]) -> None:
+    """Write ``export.json``: ``information`` and the SHA-256 of every other file of the folder."""
+    content = {"schema": SCHEMA, **information, "sha256": _digests(folder)}
+    temporary = folder / f".{MANIFEST}.tmp"
+    temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.replace(folder / MANIFEST)
+
+
+def is_export(folder: Path) -> bool:
+    """Return whether the folder was written by an export."""
+    return (folder / MANIFEST).is_file()
+
+
+def check_manifest(folder: Path) -> dict[str, Any]:
+    """Check that every file of an export is as it was when the export was verified.
+
+    Returns:
+        The content of ``export.json``.
+
+    Raises:
+        ExportError: if the folder is no export, or files were changed, added or removed.
+    """
+    if not is_export(folder):
+        raise ExportError(
+            f"{folder.name} has no {MANIFEST}, so it is no verified export; export the checkpoint"
+        )
+    content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    recorded, present = content["sha256"], _digests(folder)
+    changed = sorted(name for name in recorded | present if recorded.get(name) != present.get(name))
+    if changed:
+        raise ExportError(
+            f"{', '.join(changed)} changed since {folder.name} was verified; export the checkpoint again"
+        )
+    return content

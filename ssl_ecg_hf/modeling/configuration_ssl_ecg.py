@@ -1,0 +1,92 @@
+"""Configuration shared by every SslEcg model class."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+@strict
+class SslEcgConfig(PreTrainedConfig):
+    r"""
+    What a checkpoint knows about its input, its encoder and its heads.
+
+    Args:
+        leads (`list[str]`, defaults to the 12 standard leads):
+            Lead names in the order of the rows of `input_values`.
+        sampling_rate (`float`, defaults to 100):
+            Samples per second (Hz) that the weights were trained on.
+        num_samples (`int`, defaults to 1000):
+            Length of the window (samples) that the feature extractor produces. The encoders take any length.
+        normalization (`"fixed"` or `"zscore"`, defaults to `"fixed"`):
+            Applied inside the model. `"fixed"` divides millivolts by `normalization_scale` and so keeps
+            voltage, which is diagnostic; `"zscore"` standardises each lead of each recording.
+        normalization_scale (`float`, defaults to 1.0):
+            Divisor of the `"fixed"` normalisation in mV.
+        encoder_type (`str`, defaults to `"cnn"`):
+            Key of `ENCODERS` in `modeling_ssl_ecg.py`.
+        encoder_options (`dict`, *optional*):
+            Keyword arguments of that encoder's class.
+        objective_options (`dict`, *optional*):
+            Fields of the pretraining objective's options, e.g. `{"temperature": 0.1}` for SimCLR.
+        classifier_dropout (`float`, defaults to 0.0):
+            Dropout probability before the classification layer.
+        thresholds (`list[float]`, *optional*):
+            One decision threshold per label in [0, 1], fixed on validation data.
+
+    Example:
+        >>> SslEcgConfig(sampling_rate=500, num_samples=5000).num_leads
+        12
+    """
+
+    model_type = "ssl_ecg"
+
+    leads: list[str] | tuple[str, ...] = STANDARD_LEADS
+    sampling_rate: float | int = 100
+    num_samples: int = 1000
+    normalization: Literal["fixed", "zscore"] = "fixed"
+    normalization_scale: float | int = 1.0
+    encoder_type: str = "cnn"
+    encoder_options: dict[str, Any] | None = None
+    objective_options: dict[str, Any] | None = None
+    classifier_dropout: float | int = 0.0
+    thresholds: list[float] | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        self.leads = list(self.leads)
+        self.encoder_options = dict(self.encoder_options or {})
+        self.objective_options = dict(self.objective_options or {})
+        super().__post_init__(**kwargs)
+
+    @property
+    def num_leads(self) -> int:
+        """Number of rows of `input_values`."""
+        return len(self.leads)
+
+    def validate_leads(self) -> None:
+        """Lead names must be present and distinct."""
+        upper = [name.upper() for name in self.leads]
+        if not upper or len(set(upper)) != len(upper):
+            raise ValueError(f"leads must be distinct names, at least one; got {self.leads}")
+
+    def validate_input_window(self) -> None:
+        """Rate, length and scale must be positive."""
+        for name in ("sampling_rate", "num_samples", "normalization_scale"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive; got {getattr(self, name)}")
+
+    def validate_thresholds(self) -> None:
+        """One threshold in [0, 1] per label."""
+        if self.thresholds is None:
+            return
+        if len(self.thresholds) != self.num_labels or not all(0 <= t <= 1 for t in self.thresholds):
+            raise ValueError(
+                f"thresholds must hold {self.num_labels} numbers in [0, 1], one per label; got {self.thresholds}"
+            )
+
+
+__all__ = ["STANDARD_LEADS", "SslEcgConfig"]

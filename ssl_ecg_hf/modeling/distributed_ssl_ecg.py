@@ -1,0 +1,47 @@
+"""Gathering embeddings from all processes without cutting the gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+class _GatherWithGradient(torch.autograd.Function):
+    """Concatenate along the batch; the backward pass sums what every process owes to the local slice."""
+
+    @staticmethod
+    def forward(ctx: Any, local: Tensor) -> Tensor:
+        parts = [torch.empty_like(local) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, local.contiguous())
+        ctx.batch = local.shape[0]
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous()
+        dist.all_reduce(total)
+        start = dist.get_rank() * ctx.batch
+        return total[start : start + ctx.batch]
+
+
+def gather_batch(local: Tensor) -> tuple[Tensor, int]:
+    """Concatenate a tensor over all processes, with gradient.
+
+    Every process must hold the same batch size (`dataloader_drop_last=True`). In a single process
+    the tensor itself is returned.
+
+    Args:
+        local: (batch, ...) of this process.
+
+    Returns:
+        (batch * processes, ...) in rank order, and the index of the first local row in it.
+    """
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return local, 0
+    return _GatherWithGradient.apply(local), dist.get_rank() * local.shape[0]
+
+
+__all__ = ["gather_batch"]

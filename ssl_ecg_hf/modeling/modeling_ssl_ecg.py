@@ -1,0 +1,281 @@
+"""The encoder as a Transformers model, and the classifier built on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.utils import ModelOutput
+
+from .configuration_ssl_ecg import SslEcgConfig
+from .encoder_base import Encoder
+from .encoder_cnn import CnnEncoder
+
+ENCODERS: dict[str, type[Encoder]] = {"cnn": CnnEncoder}
+
+
+def build_encoder(config: SslEcgConfig) -> Encoder:
+    """Return a new encoder as the configuration describes it.
+
+    Raises:
+        ValueError: for an unknown `encoder_type`.
+    """
+    if config.encoder_type not in ENCODERS:
+        raise ValueError(f"unknown encoder_type {config.encoder_type!r}; known are {sorted(ENCODERS)}")
+    return ENCODERS[config.encoder_type](config.num_leads, **config.encoder_options)
+
+
+def normalize(signal: Tensor, config: SslEcgConfig) -> Tensor:
+    """Normalise signals as the configuration says.
+
+    Args:
+        signal: (batch, leads, samples) in mV.
+        config: its `normalization` and `normalization_scale`.
+
+    Returns:
+        (batch, leads, samples): mV / scale for `"fixed"`, zero mean and unit variance of each lead of each
+        recording for `"zscore"` (a flat lead becomes zero).
+    """
+    if config.normalization == "fixed":
+        return signal / config.normalization_scale
+    centred = signal - signal.mean(dim=-1, keepdim=True)
+    deviation = centred.square().mean(dim=-1, keepdim=True).sqrt()
+    return centred / deviation.clamp_min(1e-3)
+
+
+def pool(hidden: Tensor) -> Tensor:
+    """Average (batch, channels, frames) over frames, in float32: (batch, channels)."""
+    return hidden.float().mean(dim=-1)
+
+
+@dataclass
+class SslEcgModelOutput(ModelOutput):
+    """Output of [`SslEcgModel`].
+
+    Args:
+        last_hidden_state: (batch, channels, frames).
+        pooler_output: (batch, channels), the mean over frames: the embedding of the recording.
+    """
+
+    last_hidden_state: Tensor | None = None
+    pooler_output: Tensor | None = None
+
+
+@dataclass
+class SslEcgClassifierOutput(ModelOutput):
+    """Output of [`SslEcgForSequenceClassification`].
+
+    Args:
+        loss: scalar, when labels were given.
+        logits: (batch, labels); take `sigmoid()` for multi-label, `softmax(-1)` for single-label models.
+        pooler_output: (batch, channels), the embedding of the recording.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    pooler_output: Tensor | None = None
+
+
+@dataclass
+class SslEcgForPreTrainingOutput(ModelOutput):
+    """Output of the pretraining classes.
+
+    Args:
+        loss: scalar objective.
+        projections: (batch, views, size), what the objective compares.
+        pooler_output: (batch, views, channels), the embeddings under the head.
+    """
+
+    loss: Tensor | None = None
+    projections: Tensor | None = None
+    pooler_output: Tensor | None = None
+
+
+class SslEcgPreTrainedModel(PreTrainedModel):
+    """Base of all SslEcg classes: every one keeps its encoder as `self.encoder`."""
+
+    config_class = SslEcgConfig
+    base_model_prefix = "ssl_ecg"
+    main_input_name = "input_values"
+    accepts_loss_kwargs = False
+    # Heads of other classes may stand in a checkpoint; a missing key is never ignored.
+    _keys_to_ignore_on_load_unexpected = [  # noqa: RUF012
+        r"^classifier\.",
+        r"^projector\.",
+        r"^predictor\.",
+        r"^target_",
+        r"^num_target_updates$",
+    ]
+
+    encoder: Encoder
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, nn.Conv1d):
+            init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            init.kaiming_uniform_(module.weight, a=math.sqrt(5))
+            if module.bias is not None:
+                init.zeros_(module.bias)
+
+    def prepare(self, input_values: Tensor, lead_mask: Tensor | None = None) -> Tensor:
+        """Check, normalise and mask signals: what the encoder sees.
+
+        Args:
+            input_values: (batch, leads, samples) in mV, leads and sampling rate as in the configuration.
+            lead_mask: (batch, leads), true where a lead is present; absent leads become zero.
+
+        Returns:
+            (batch, leads, samples), normalised.
+
+        Raises:
+            ValueError: if the shape does not fit the configuration.
+        """
+        if input_values.dim() != 3 or input_values.shape[1] != self.config.num_leads:
+            raise ValueError(
+                f"input_values has shape {tuple(input_values.shape)}; expected (batch, "
+                f"{self.config.num_leads} leads, samples). Use the feature extractor to bring a recording "
+                f"into the order {list(self.config.leads)} at {self.config.sampling_rate} Hz"
+            )
+        signal = normalize(input_values, self.config)
+        if lead_mask is not None:
+            signal = signal * lead_mask.unsqueeze(-1).to(signal.dtype)
+        return signal
+
+
+class SslEcgModel(SslEcgPreTrainedModel):
+    """The bare encoder: recordings to embeddings.
+
+    Example:
+        >>> model = SslEcgModel(SslEcgConfig()).eval()
+        >>> model(torch.zeros(2, 12, 1000)).pooler_output.shape
+        torch.Size([2, 256])
+    """
+
+    def __init__(self, config: SslEcgConfig) -> None:
+        super().__init__(config)
+        self.encoder = build_encoder(config)
+        self.post_init()
+
+    def forward(self, input_values: Tensor, lead_mask: Tensor | None = None) -> SslEcgModelOutput:
+        """Encode recordings.
+
+        Args:
+            input_values: (batch, leads, samples) in mV.
+            lead_mask: (batch, leads), true where a lead is present.
+
+        Returns:
+            `last_hidden_state` (batch, channels, frames) and `pooler_output` (batch, channels).
+        """
+        hidden = self.encoder(self.prepare(input_values, lead_mask))
+        return SslEcgModelOutput(last_hidden_state=hidden, pooler_output=pool(hidden))
+
+
+class SslEcgForPreTraining(SslEcgPreTrainedModel):
+    """Base of the self-supervised classes: an encoder, the heads of one objective, a loss over views.
+
+    `forward(views, return_loss=True)` takes `views` of shape (batch, num_views, leads, samples) in mV.
+    """
+
+    main_input_name = "views"
+
+    def embed_views(self, views: Tensor, encoder: Encoder) -> Tensor:
+        """Embed all views in one pass, so that batch statistics are shared between views.
+
+        Args:
+            views: (batch, num_views, leads, samples) in mV.
+            encoder: the online or the target encoder.
+
+        Returns:
+            (batch * num_views, channels) in float32, views of one recording next to each other.
+
+        Raises:
+            ValueError: if `views` is not 4-D or holds fewer than two views.
+        """
+        if views.dim() != 4 or views.shape[1] < 2:
+            raise ValueError(
+                f"views has shape {tuple(views.shape)}; expected (batch, num_views >= 2, leads, samples)"
+            )
+        return pool(encoder(self.prepare(views.flatten(0, 1))))
+
+    def after_optimizer_step(self, progress: float) -> None:
+        """Do what the objective does between optimizer steps; by default nothing.
+
+        Args:
+            progress: fraction of training done, in [0, 1].
+        """
+
+
+class SslEcgForSequenceClassification(SslEcgPreTrainedModel):
+    """Encoder and a linear classification layer over the mean-pooled embedding.
+
+    `config.problem_type` is `"multi_label_classification"` (binary cross-entropy, labels multi-hot) or
+    `"single_label_classification"` (cross-entropy, labels class indices).
+
+    Example:
+        >>> config = SslEcgConfig(num_labels=5, problem_type="multi_label_classification")
+        >>> model = SslEcgForSequenceClassification(config).eval()
+        >>> model(torch.zeros(2, 12, 1000))["logits"].shape
+        torch.Size([2, 5])
+    """
+
+    def __init__(self, config: SslEcgConfig) -> None:
+        super().__init__(config)
+        self.encoder = build_encoder(config)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(self.encoder.output_size, config.num_labels)
+        self.encoder_frozen = False
+        self.post_init()
+
+    def freeze_encoder(self) -> None:
+        """Train the classification layer alone: no gradient, no drift of BatchNorm statistics below it."""
+        self.encoder.requires_grad_(False)
+        self.encoder_frozen = True
+        self.encoder.eval()
+
+    def train(self, mode: bool = True) -> SslEcgForSequenceClassification:
+        """Set training mode; a frozen encoder stays in evaluation mode."""
+        super().train(mode)
+        if self.encoder_frozen:
+            self.encoder.eval()
+        return self
+
+    def forward(
+        self, input_values: Tensor, lead_mask: Tensor | None = None, labels: Tensor | None = None
+    ) -> SslEcgClassifierOutput:
+        """Classify recordings.
+
+        Args:
+            input_values: (batch, leads, samples) in mV.
+            lead_mask: (batch, leads), true where a lead is present.
+            labels: (batch, labels) multi-hot, or (batch,) class indices for a single-label model.
+
+        Returns:
+            `logits` (batch, labels), `pooler_output` (batch, channels) and, with labels, `loss`.
+        """
+        pooled = pool(self.encoder(self.prepare(input_values, lead_mask)))
+        logits = self.classifier(self.dropout(pooled)).float()
+        loss = None
+        if labels is not None and self.config.problem_type == "single_label_classification":
+            loss = F.cross_entropy(logits, labels)
+        elif labels is not None:
+            loss = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+        return SslEcgClassifierOutput(loss=loss, logits=logits, pooler_output=pooled)
+
+
+__all__ = [
+    "ENCODERS",
+    "SslEcgClassifierOutput",
+    "SslEcgForPreTraining",
+    "SslEcgForPreTrainingOutput",
+    "SslEcgForSequenceClassification",
+    "SslEcgModel",
+    "SslEcgModelOutput",
+    "SslEcgPreTrainedModel",
+]

@@ -1,0 +1,116 @@
+"""SimCLR: agreement between views of one recording, against all other recordings of the batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .configuration_ssl_ecg import SslEcgConfig
+from .distributed_ssl_ecg import gather_batch
+from .modeling_ssl_ecg import SslEcgForPreTraining, SslEcgForPreTrainingOutput, build_encoder
+
+
+def nt_xent_loss(projections: Tensor, *, temperature: float = 0.1) -> Tensor:
+    """Normalised temperature-scaled cross-entropy over the batches of all processes, in float32.
+
+    For an anchor the positives are the other views of the same recording, the negatives all views of all
+    other recordings; each positive is scored against all candidates but the anchor itself, and
+    anchors and positives are averaged. With two views this is equation 1 of the paper.
+
+    Args:
+        projections: (batch, views, size) with at least two views, the same batch size in every process.
+        temperature: divisor of the cosine similarities, > 0.
+
+    Returns:
+        Scalar, the mean over the anchors of this process; the mean over processes is the loss of the whole batch.
+
+    Reference:
+        Chen et al., A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020.
+
+    Example:
+        >>> identical = torch.eye(4).unsqueeze(1).repeat(1, 2, 1)
+        >>> bool(nt_xent_loss(identical, temperature=0.05) < 1e-6)
+        True
+    """
+    with torch.autocast(projections.device.type, enabled=False):
+        local = F.normalize(projections.float(), dim=-1)
+        everything, first = gather_batch(local)
+        batch, views, size = local.shape
+        total = everything.shape[0]
+        anchors = local.reshape(batch * views, size)
+        similarity = anchors @ everything.reshape(total * views, size).T / temperature
+        device = projections.device
+        anchor_id = torch.arange(batch * views, device=device) + first * views
+        candidate_id = torch.arange(total * views, device=device)
+        is_self = anchor_id[:, None] == candidate_id
+        is_positive = (anchor_id[:, None] // views == candidate_id // views) & ~is_self
+        log_probability = similarity.masked_fill(is_self, -torch.inf).log_softmax(dim=-1)
+        return -log_probability[is_positive].mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimCLROptions:
+    """Options of [`SslEcgForSimCLR`], given as `config.objective_options`.
+
+    Args:
+        temperature: divisor of the cosine similarities.
+        hidden_size: width of the hidden layer of the projection head.
+        projection_size: width of its output.
+    """
+
+    temperature: float = 0.1
+    hidden_size: int = 2048
+    projection_size: int = 128
+
+    def __post_init__(self) -> None:
+        if min(self.temperature, self.hidden_size, self.projection_size) <= 0:
+            raise ValueError(f"temperature, hidden_size and projection_size must be positive; got {self}")
+
+
+class SslEcgForSimCLR(SslEcgForPreTraining):
+    """Encoder, projection head Linear-BatchNorm-ReLU-Linear and the NT-Xent loss.
+
+    Reference:
+        Chen et al., A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020.
+
+    Example:
+        >>> model = SslEcgForSimCLR(SslEcgConfig(objective_options={"temperature": 0.2}))
+        >>> model(torch.randn(4, 2, 12, 250)).projections.shape
+        torch.Size([4, 2, 128])
+    """
+
+    def __init__(self, config: SslEcgConfig) -> None:
+        super().__init__(config)
+        self.options = SimCLROptions(**config.objective_options)
+        self.encoder = build_encoder(config)
+        self.projector = nn.Sequential(
+            nn.Linear(self.encoder.output_size, self.options.hidden_size, bias=False),
+            nn.BatchNorm1d(self.options.hidden_size),
+            nn.ReLU(),
+            nn.Linear(self.options.hidden_size, self.options.projection_size),
+        )
+        self.post_init()
+
+    def forward(self, views: Tensor, return_loss: bool = True) -> SslEcgForPreTrainingOutput:
+        """Compare views.
+
+        Args:
+            views: (batch, num_views, leads, samples) in mV, at least two views.
+            return_loss: whether to compute the loss.
+
+        Returns:
+            `loss`, `projections` (batch, num_views, projection_size), `pooler_output` (batch, num_views, channels).
+        """
+        shape = views.shape[:2]
+        embeddings = self.embed_views(views, self.encoder)
+        projections = self.projector(embeddings).unflatten(0, shape)
+        loss = nt_xent_loss(projections, temperature=self.options.temperature) if return_loss else None
+        return SslEcgForPreTrainingOutput(
+            loss=loss, projections=projections, pooler_output=embeddings.unflatten(0, shape)
+        )
+
+
+__all__ = ["SimCLROptions", "SslEcgForSimCLR", "nt_xent_loss"]

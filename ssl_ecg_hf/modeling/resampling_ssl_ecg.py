@@ -1,0 +1,70 @@
+"""Change of sampling rate by any real ratio: windowed-sinc interpolation in NumPy, without SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOBES = 24  # zero crossings of the sinc on either side of its centre
+KAISER_BETA = 6.5  # about 65 dB of stop-band attenuation
+CUTOFF = 0.91  # of the lower Nyquist frequency, so that the stop band begins at that frequency
+
+
+def resampled_length(num_samples: int, source_rate: float, target_rate: float) -> int:
+    """Return the length at ``target_rate`` Hz of a signal of ``num_samples`` samples at ``source_rate`` Hz.
+
+    Example:
+        >>> resampled_length(5000, 500.0, 100.0)
+        1000
+    """
+    return max(1, round(num_samples * target_rate / source_rate))
+
+
+def resample(
+    signal: NDArray[np.float64],
+    *,
+    source_rate: float,
+    target_rate: float,
+    start: int = 0,
+    stop: int | None = None,
+) -> NDArray[np.float64]:
+    """Resample a signal; sample ``k`` of the result lies at time ``k / target_rate`` s.
+
+    Frequencies up to 0.82 of the lower Nyquist frequency pass unchanged, those above it are removed
+    before they can alias. A constant stays constant: the weights of every output sample sum to one, and
+    the signal is continued beyond its ends by its first and last value.
+
+    Args:
+        signal: array of shape (leads, samples), any unit.
+        source_rate: sampling rate of ``signal`` in Hz.
+        target_rate: sampling rate of the result in Hz.
+        start: first sample of the result to compute, counted at ``target_rate``.
+        stop: one past the last sample to compute; default the whole signal, :func:`resampled_length`.
+
+    Returns:
+        Array of shape (leads, stop - start) in the unit of ``signal``.
+
+    Example:
+        >>> resample(np.ones((1, 500)), source_rate=500.0, target_rate=100.0).shape
+        (1, 100)
+    """
+    num_samples = signal.shape[1]
+    stop = resampled_length(num_samples, source_rate, target_rate) if stop is None else stop
+    if source_rate == target_rate:
+        return signal[:, start:stop]
+    bandwidth = CUTOFF * min(1.0, target_rate / source_rate)
+    half_width = LOBES / bandwidth  # in samples of the source
+    positions = np.arange(start, stop) * (source_rate / target_rate)
+    reach = int(np.ceil(half_width))
+    taps = np.floor(positions).astype(np.int64)[:, None] + np.arange(-reach, reach + 2)  # (output, tap)
+    distance = positions[:, None] - taps
+    inside = np.clip(1.0 - (distance / half_width) ** 2, 0.0, None)
+    weights = np.sinc(bandwidth * distance) * np.where(
+        inside > 0.0, np.i0(KAISER_BETA * np.sqrt(inside)), 0.0
+    )
+    weights /= weights.sum(axis=1, keepdims=True)
+    neighbours = np.clip(taps, 0, num_samples - 1)
+    return np.stack([np.einsum("ot,ot->o", lead[neighbours], weights) for lead in signal])
+
+
+__all__ = ["resample", "resampled_length"]

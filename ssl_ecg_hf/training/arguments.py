@@ -1,0 +1,66 @@
+"""Arguments of a training run: those of the Hugging Face Trainer and a few of our own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from transformers import TrainingArguments
+
+from ssl_ecg_hf.training.augmentations import PRESETS, Compose, build_augmentation
+from ssl_ecg_hf.training.losses import LOSSES
+from ssl_ecg_hf.training.sampling import SAMPLERS
+
+
+def resolve_augmentation(choice: str | dict[str, Any] | None) -> Compose:
+    """Return the augmentation that a preset's name, a mapping or its JSON text describes.
+
+    Args:
+        choice: key of `PRESETS`, `{"time_out": {"p": 0.5}, ...}`, JSON text of such a mapping, or None.
+
+    Raises:
+        ValueError: if it is none of these.
+    """
+    if choice is None or choice == "none":
+        return build_augmentation({})
+    if isinstance(choice, str) and choice.lstrip().startswith("{"):
+        choice = json.loads(choice)
+    if isinstance(choice, str):
+        if choice not in PRESETS:
+            raise ValueError(f"unknown augmentation preset {choice!r}; known are {sorted(PRESETS)}, or a mapping")
+        return build_augmentation(PRESETS[choice])
+    return build_augmentation(choice or {})
+
+
+@dataclass
+class SslEcgTrainingArguments(TrainingArguments):
+    """`TrainingArguments` with what is particular to recordings; every field has a command-line flag."""
+
+    augmentations: str | None = field(
+        default=None,
+        metadata={"help": "Preset name, or JSON {name: parameters}. Default: 'default' in pretraining, none else."},
+    )
+    num_views: int = field(default=2, metadata={"help": "Views per recording in pretraining."})
+    encoder_learning_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of the encoder where it differs from that of the head."}
+    )
+    freeze_encoder: bool = field(
+        default=False, metadata={"help": "Train the head alone; BatchNorm statistics stay as they are."}
+    )
+    classification_loss: str = field(default="bce", metadata={"help": f"One of {sorted(LOSSES)}."})
+    sampler: str = field(default="standard", metadata={"help": f"One of {sorted(SAMPLERS)}."})
+    probe_every: int = field(
+        default=5, metadata={"help": "In pretraining: kNN probe at every n-th evaluation; 0 = never."}
+    )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.augmentations, dict):
+            self.augmentations = json.dumps(self.augmentations)
+        super().__post_init__()
+        resolve_augmentation(self.augmentations)
+        if self.num_views < 2:
+            raise ValueError(f"num_views must be at least 2; got {self.num_views}")
+        for name, known in (("classification_loss", LOSSES), ("sampler", SAMPLERS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}; known are {sorted(known)}")

@@ -1,0 +1,44 @@
+"""Random contiguous stretches of time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ssl_ecg_hf.training.augmentations.draws import uniform
+
+
+def within_stretch(start: Tensor, length: Tensor, *, samples: int) -> Tensor:
+    """Return where each recording lies within [start, start + length).
+
+    Args:
+        start: in samples, shape (..., 1).
+        length: in samples, shape (..., 1).
+        samples: length of the recordings.
+
+    Returns:
+        Boolean tensor of shape (..., samples).
+
+    Example:
+        >>> within_stretch(torch.tensor([[1]]), torch.tensor([[2]]), samples=4)
+        tensor([[False,  True,  True, False]])
+    """
+    time = torch.arange(samples, device=start.device)
+    return (time >= start) & (time < start + length)
+
+
+def random_stretch(signal: Tensor, fraction: tuple[float, float], *, generator: torch.Generator) -> Tensor:
+    """Return one random stretch for each recording, each possible place being equally likely.
+
+    Args:
+        signal: shape (batch, leads, samples).
+        fraction: length of the stretch as a fraction of the recording, uniform between the two numbers.
+        generator: source of randomness.
+
+    Returns:
+        Boolean tensor of shape (batch, samples).
+    """
+    batch, _, samples = signal.shape
+    length = (samples * uniform((batch, 1), *fraction, like=signal, generator=generator)).round()
+    start = (samples - length + 1) * torch.rand(batch, 1, device=signal.device, generator=generator)
+    return within_stretch(start.floor(), length, samples=samples)

@@ -1,0 +1,113 @@
+"""Fine-tuning: a checkpoint (or nothing) and some labels in, a classifier out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+from transformers import EarlyStoppingCallback, set_seed
+from transformers.trainer_utils import IntervalStrategy
+
+from ssl_ecg_hf.data.source import DataArguments, Recordings
+from ssl_ecg_hf.data.splits import dataset_labels, label_fraction, labelled
+from ssl_ecg_hf.evaluation.recipe import describe_arguments, make_recipe, read_recipe
+from ssl_ecg_hf.modeling import SslEcgForSequenceClassification
+from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
+from ssl_ecg_hf.training.pretrain import new_config
+from ssl_ecg_hf.training.probe import fit_probe
+from ssl_ecg_hf.training.run_folder import open_run, save_checkpoint
+from ssl_ecg_hf.training.trainer import SslEcgTrainer
+
+
+@dataclass
+class FinetuningArguments:
+    """What is fine-tuned, on which share of the labels."""
+
+    model: str | None = field(
+        default=None, metadata={"help": "Checkpoint whose encoder is taken; default: a random encoder."}
+    )
+    config: str = field(default="{}", metadata={"help": "JSON of SslEcgConfig fields that differ."})
+    label_fraction: float = field(default=1.0, metadata={"help": "Share of the labelled train recordings."})
+    label_seed: int = field(default=0, metadata={"help": "Seed of the (nested) label subsets."})
+    probe: bool = field(
+        default=False,
+        metadata={"help": "Fit a logistic regression on the frozen encoder in place of training by gradient."},
+    )
+    patience: int = field(
+        default=0, metadata={"help": "Stop after so many evaluations without a better macro AUROC; 0 = never."}
+    )
+    overwrite: bool = field(default=False, metadata={"help": "Delete an earlier run in output_dir."})
+
+
+def label_subset(train: Dataset, fraction: float, *, seed: int) -> Dataset:
+    """Return the labelled recordings of a nested, stratified, patient-wise subset of a train split."""
+    known = labelled(train)
+    if fraction == 1:
+        return known
+    patients = known["patient_id"] if "patient_id" in known.column_names else [None] * len(known)
+    return known.select(label_fraction(dataset_labels(known), list(patients), fraction, seed=seed))
+
+
+def build_classifier(what: FinetuningArguments, recordings: Recordings) -> SslEcgForSequenceClassification:
+    """Return a classifier for the classes of the recordings, with the checkpoint's encoder or a random one."""
+    labels = {
+        "id2label": dict(enumerate(recordings.class_names)),
+        "label2id": {name: index for index, name in enumerate(recordings.class_names)},
+        "problem_type": "multi_label_classification",
+    }
+    if what.model is None:
+        return SslEcgForSequenceClassification(new_config(recordings, what.config, **labels))
+    model: SslEcgForSequenceClassification = SslEcgForSequenceClassification.from_pretrained(what.model, **labels)
+    return model
+
+
+def finetune(what: FinetuningArguments, data: DataArguments, args: SslEcgTrainingArguments) -> Path:
+    """Train a classifier, or resume, and write the best checkpoint to `args.output_dir`.
+
+    The epoch with the highest macro AUROC on the validation split is kept. With `probe` the encoder stays
+    frozen and the classification layer is a logistic regression.
+
+    Returns:
+        The folder of the checkpoint.
+    """
+    recordings = data.load()
+    folder = Path(args.output_dir)
+    recipe = make_recipe(
+        "probe" if what.probe else "finetune",
+        describe_arguments(what, data, args),
+        recordings.description,
+        parent=None if what.model is None else read_recipe(what.model),
+    )
+    train = label_subset(recordings.splits["train"], what.label_fraction, seed=what.label_seed)
+    validation = labelled(recordings.splits["validation"])
+    recipe["labels"] = {
+        "fraction": what.label_fraction,
+        "recordings": len(train),
+        "per_class": dict(
+            zip(recordings.class_names, np.sum(dataset_labels(train), axis=0).tolist(), strict=True)
+        ),
+    }
+    resume = open_run(folder, recipe, overwrite=what.overwrite)
+    set_seed(args.seed)
+    model = build_classifier(what, recordings)
+    if what.probe:
+        fit_probe(model, train, validation)
+        save_checkpoint(model, folder)
+        return folder
+    args.eval_strategy = args.save_strategy = IntervalStrategy.EPOCH
+    args.load_best_model_at_end = True
+    args.metric_for_best_model, args.greater_is_better = "macro_auroc", True
+    trainer = SslEcgTrainer(
+        model=model,
+        args=args,
+        train_dataset=train,
+        eval_dataset=validation,
+        callbacks=[EarlyStoppingCallback(what.patience)] if what.patience else None,
+    )
+    trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
+    if trainer.is_world_process_zero():
+        trainer.state.save_to_json(str(folder / "trainer_state.json"))
+        save_checkpoint(trainer.accelerator.unwrap_model(trainer.model), folder)
+    return folder

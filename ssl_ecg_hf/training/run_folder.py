@@ -1,0 +1,71 @@
+"""The folder of one training run: whether it can be resumed and what it ends with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ssl_ecg_hf.evaluation.recipe import RECIPE, read_recipe
+from ssl_ecg_hf.evaluation.report import save_metrics
+from ssl_ecg_hf.modeling import SslEcgFeatureExtractor
+
+def last_complete_checkpoint(folder: Path) -> Path | None:
+    """Return the newest `checkpoint-N` whose state was written to the end (a kill may leave half a one)."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for checkpoint in found:
+        try:
+            json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return checkpoint
+    return None
+
+
+def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool) -> Path | None:
+    """Prepare the folder of a run.
+
+    Args:
+        folder: created if needed.
+        recipe: what the run is; stored beside its results.
+        overwrite: whether an earlier run there is deleted.
+
+    Returns:
+        The checkpoint to resume from, or None for a fresh start.
+
+    Raises:
+        ValueError: if the folder holds a finished run or a run of another recipe.
+    """
+    if overwrite and (folder / RECIPE).is_file():
+        shutil.rmtree(folder)
+    known = read_recipe(folder)
+    if known is not None and (folder / "config.json").is_file():
+        raise ValueError(f"{folder} holds a finished run; choose another --output_dir or pass --overwrite")
+    if known is not None and known["arguments"] != recipe["arguments"]:
+        changed = sorted(
+            name
+            for name in {*known["arguments"], *recipe["arguments"]}
+            if known["arguments"].get(name) != recipe["arguments"].get(name)
+        )
+        raise ValueError(
+            f"{folder} holds an unfinished run with other arguments (different: {changed}); repeat them to "
+            "resume, choose another --output_dir or pass --overwrite"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    save_metrics(folder / RECIPE, recipe)
+    return last_complete_checkpoint(folder)
+
+
+def save_checkpoint(model: Any, folder: Path) -> None:
+    """Write weights, configuration and feature extractor; `config.json`, which marks a finished run, last."""
+    config = model.config
+    extractor = SslEcgFeatureExtractor(
+        leads=list(config.leads), sampling_rate=config.sampling_rate, num_samples=config.num_samples
+    )
+    staging = folder / ".saving"
+    model.save_pretrained(staging)
+    extractor.save_pretrained(staging)
+    for path in sorted(staging.iterdir(), key=lambda path: path.name == "config.json"):
+        path.replace(folder / path.name)
+    staging.rmdir()

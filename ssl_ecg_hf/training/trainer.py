@@ -1,0 +1,254 @@
+"""The Trainer: views on the model's device, target updates, learning rates by part, collapse monitors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor
+from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import EvalLoopOutput
+
+from ssl_ecg_hf.data.batches import collate, to_millivolts
+from ssl_ecg_hf.data.signals import SignalTable
+from ssl_ecg_hf.evaluation.inference import embed
+from ssl_ecg_hf.evaluation.metrics import macro_auroc
+from ssl_ecg_hf.evaluation.representation import alignment, effective_rank, knn_probe, uniformity
+from ssl_ecg_hf.modeling import SslEcgForPreTraining
+from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments, resolve_augmentation
+from ssl_ecg_hf.training.augmentations import Compose
+from ssl_ecg_hf.training.losses import build_loss
+from ssl_ecg_hf.training.sampling import LabelSampler
+from ssl_ecg_hf.training.views import make_views, seeded_generator
+
+EVALUATION_KEY = 2**31  # in place of a step: every evaluation sees the same views
+MAX_MONITORED = 2000  # recordings; pairwise distances need memory of the square of it
+
+
+class AfterOptimizerStep(TrainerCallback):
+    """Lets a pretraining model do what its objective does between optimizer steps (BYOL's target)."""
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        """Call the hook with the fraction of training done; `state.global_step` is not yet advanced here."""
+        del args, control
+        model.after_optimizer_step((state.global_step + 1) / state.max_steps)
+
+
+def representation_metrics(prediction: EvalPrediction) -> dict[str, float]:
+    """Tell whether representation collapses, from the outputs of a pretraining model.
+
+    Args:
+        prediction: `predictions` is (projections, embeddings), each (recordings, views, size).
+
+    Returns:
+        `alignment` and `uniformity` of the projections (Wang & Isola 2020), `effective_rank` of projections
+        and of embeddings. Collapse shows as a uniformity near 0 and an effective rank near 1.
+    """
+    projections, embeddings = (values[:MAX_MONITORED] for values in prediction.predictions)
+    return {
+        "alignment": alignment(projections[:, 0], projections[:, 1]),
+        "uniformity": uniformity(projections[:, 0]),
+        "effective_rank": effective_rank(embeddings[:, 0]),
+        "projection_effective_rank": effective_rank(projections[:, 0]),
+    }
+
+
+def macro_auroc_metric(prediction: EvalPrediction) -> dict[str, float]:
+    """Macro AUROC of a classifier's outputs against multi-hot labels; absent where it is undefined."""
+    logits = torch.as_tensor(prediction.predictions[0]).float()
+    value = macro_auroc(prediction.label_ids, logits.sigmoid().numpy())
+    return {} if value is None else {"macro_auroc": value}
+
+
+class SslEcgTrainer(Trainer):
+    """Hugging Face Trainer for the SslEcg models.
+
+    Datasets are `datasets.Dataset`s with a column `signal` (floats, mV) or `signal_uv` (integers,
+    microvolts) of shape (leads, samples), and `labels` (multi-hot) for a classifier; other map-style datasets
+    may yield such rows. Signals are converted and augmented in batches on the model's device. A pretraining
+    model gets `views`, a classifier `input_values`. Random numbers of the augmentation are a function of
+    (seed, process, step), so a resumed run repeats the uninterrupted one.
+
+    Args:
+        model: an SslEcg model with a loss.
+        args: plain `TrainingArguments` or [`SslEcgTrainingArguments`].
+        train_dataset, eval_dataset: see above.
+        augmentation: overrides `args.augmentations`. By default pretraining uses the preset `"default"`,
+            a classifier none.
+        probe_dataset: labelled recordings; with them a pretraining evaluation also reports `knn_auroc`,
+            the macro AUROC of their nearest neighbours' votes on the labelled part of `eval_dataset`.
+        kwargs: further arguments of `Trainer`.
+
+    Raises:
+        ValueError: if a dataset's lead count or sampling rate does not fit the model.
+
+    Example:
+        ```python
+        trainer = SslEcgTrainer(
+            model=SslEcgForSimCLR(SslEcgConfig()),
+            args=TrainingArguments("runs/simclr", per_device_train_batch_size=128),
+            train_dataset=simulate_dataset(1000)["train"],
+        )
+        trainer.train()
+        ```
+    """
+
+    loss_is_scaled_for_ga = False
+
+    def __init__(
+        self,
+        model: Any = None,
+        args: TrainingArguments | None = None,
+        *,
+        train_dataset: Any = None,
+        eval_dataset: Any = None,
+        augmentation: Compose | None = None,
+        probe_dataset: Dataset | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if args is None:
+            args = SslEcgTrainingArguments("trainer_output")
+        options = args if isinstance(args, SslEcgTrainingArguments) else SslEcgTrainingArguments(args.output_dir)
+        self.options = options
+        self.is_pretraining = isinstance(model, SslEcgForPreTraining)
+        self.classification_loss: Callable[[Tensor, Tensor], Tensor] | None = None
+        self._step_key, self._micro_step = -1, 0
+        self._evaluations = 0
+        columns = () if self.is_pretraining else ("labels",)
+        train_dataset = _as_table(train_dataset, model, columns)
+        eval_dataset = _as_table(eval_dataset, model, columns)
+        if augmentation is None:
+            choice = options.augmentations or ("default" if self.is_pretraining else None)
+            augmentation = resolve_augmentation(choice)
+        self.augmentation = augmentation
+        self._probe_sets = None
+        if self.is_pretraining:
+            args.dataloader_drop_last = True  # NT-Xent needs equal batches in every process
+            kwargs.setdefault("compute_metrics", representation_metrics)
+            if probe_dataset is not None and eval_dataset is not None:
+                self._probe_sets = (probe_dataset, eval_dataset.dataset)
+        else:
+            kwargs.setdefault("compute_metrics", macro_auroc_metric)
+            if options.freeze_encoder:
+                model.freeze_encoder()
+            if isinstance(train_dataset, SignalTable) and options.classification_loss != "bce":
+                labels = torch.as_tensor(train_dataset.column("labels"))
+                self.classification_loss = build_loss(options.classification_loss, labels)
+        args.remove_unused_columns = False
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=collate,
+            train_dataset=train_dataset,
+            eval_dataset=eval_dataset,
+            **kwargs,
+        )
+        if self.is_pretraining:
+            self.add_callback(AfterOptimizerStep())
+
+    # ---- batches ----
+
+    def _generator(self, device: torch.device) -> torch.Generator:
+        step = self.state.global_step if self.model.training else EVALUATION_KEY
+        self._micro_step = self._micro_step + 1 if step == self._step_key else 0
+        self._step_key = step
+        return seeded_generator(device, self.args.seed, self.args.process_index, step, self._micro_step)
+
+    def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Move a batch to the device, convert it to millivolts and augment it there."""
+        batch = super()._prepare_inputs(inputs)
+        signal = to_millivolts(batch)
+        if self.is_pretraining:
+            views = make_views(
+                signal,
+                self.augmentation,
+                num_views=self.options.num_views,
+                sampling_rate=float(self.model.config.sampling_rate),
+                generator=self._generator(signal.device),
+            )
+            return {"views": views}
+        if self.model.training:
+            signal = self.augmentation(
+                signal,
+                sampling_rate=float(self.model.config.sampling_rate),
+                generator=self._generator(signal.device),
+            )
+        return {"input_values": signal, **({"labels": batch["labels"]} if "labels" in batch else {})}
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.options.sampler == "standard" or self.is_pretraining:
+            return super()._get_train_sampler(train_dataset)
+        labels = np.asarray(self.train_dataset.column("labels"))
+        return LabelSampler(labels, self.options.sampler, seed=self.args.seed)
+
+    # ---- optimisation ----
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the model's own loss, or the chosen supervised one."""
+        del num_items_in_batch
+        outputs = model(**inputs)
+        loss = outputs.loss
+        if self.classification_loss is not None:
+            loss = self.classification_loss(outputs.logits, inputs["labels"])
+        return (loss, outputs) if return_outputs else loss
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Build the optimizer; the encoder's parameter groups get their own learning rate."""
+        optimizer = super().create_optimizer(model)
+        rate = self.options.encoder_learning_rate
+        if rate is None:
+            return optimizer
+        encoder = {id(parameter) for parameter in self.model.encoder.parameters()}
+        for group in list(optimizer.param_groups):
+            inside = [parameter for parameter in group["params"] if id(parameter) in encoder]
+            group["params"] = [parameter for parameter in group["params"] if id(parameter) not in encoder]
+            if inside:
+                others = {key: value for key, value in group.items() if key not in ("params", "lr")}
+                optimizer.add_param_group({"params": inside, "lr": rate, **others})
+        return optimizer
+
+    # ---- evaluation ----
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """Run the Trainer's loop; in pretraining add the kNN probe every few evaluations."""
+        self._step_key = -1  # the same views at each evaluation of one step
+        output = super().evaluation_loop(*args, **kwargs)
+        if self._probe_sets is not None and self.options.probe_every:
+            if self._evaluations % self.options.probe_every == 0:
+                prefix = kwargs.get("metric_key_prefix", "eval")
+                output.metrics[f"{prefix}_knn_auroc"] = self._knn_auroc(*self._probe_sets)
+            self._evaluations += 1
+        return output
+
+    def _knn_auroc(self, train: Dataset, validation: Dataset) -> float | None:
+        parts = []
+        for dataset in (train, validation):
+            dataset = labelled(dataset)
+            parts += [embed(self.model, dataset), np.asarray(dataset["labels"])]
+        return knn_probe(*parts)
+
+
+def _as_table(dataset: Any, model: Any, columns: tuple[str, ...]) -> Any:
+    """Wrap a `datasets.Dataset` for fast reading and check that it fits the model; pass others through."""
+    if not isinstance(dataset, Dataset):
+        return dataset
+    config = model.config
+    if "sampling_rate" in dataset.column_names and len(dataset):
+        rates = dataset.data.column("sampling_rate").unique().to_pylist()
+        if rates != [config.sampling_rate]:
+            raise ValueError(
+                f"the dataset is sampled at {rates} Hz, the model at {config.sampling_rate} Hz; load the "
+                "recordings at the model's rate or set sampling_rate of the configuration"
+            )
+    table = SignalTable(dataset, columns=columns)
+    if len(table) and table.signal_shape[0] != config.num_leads:
+        raise ValueError(
+            f"the dataset has recordings of {table.signal_shape[0]} leads, the model expects "
+            f"{config.num_leads}: {list(config.leads)}"
+        )
+    return table

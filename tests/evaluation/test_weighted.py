@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+
+from ssl_ecg_hf.evaluation.metrics import macro_auroc
+from ssl_ecg_hf.evaluation.weighted import resampled, weighted_auprc, weighted_auroc, weighted_f1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 100_000), st.integers(2, 25))
+def test_weights_mean_the_same_as_repeated_records(seed, records):
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, (records, 2))
+    scores = generator.integers(0, 6, (records, 2)) / 5  # many ties
+    weights = generator.integers(0, 3, (4, records)).astype(float)
+    limits = np.array([0.4, 0.9])
+    auroc = weighted_auroc(labels, scores, weights)
+    auprc = weighted_auprc(labels, scores, weights)
+    f1 = weighted_f1(limits)(labels, scores, weights)
+    assert auroc.shape == auprc.shape == f1.shape == (4, 2)
+    for draw, times in enumerate(weights.astype(int)):
+        for column in range(2):
+            truth, score = np.repeat(labels[:, column], times), np.repeat(scores[:, column], times)
+            if len(set(truth.tolist())) < 2:
+                assert np.isnan([auroc[draw, column], auprc[draw, column], f1[draw, column]]).all()
+                continue
+            assert auroc[draw, column] == pytest.approx(roc_auc_score(truth, score))
+            assert auprc[draw, column] == pytest.approx(average_precision_score(truth, score))
+            assert f1[draw, column] == pytest.approx(f1_score(truth, score >= limits[column], zero_division=0))
+
+
+def test_any_metric_can_be_resampled():
+    labels, scores = np.array([[1], [0], [1]]), np.array([[0.9], [0.5], [0.1]])
+    weights = np.array([[1.0, 1, 1], [2, 1, 0], [1, 0, 1]])
+    values = resampled(macro_auroc)(labels, scores, weights)
+    assert values[:2].tolist() == [[0.5], [1.0]]
+    assert np.isnan(values[2, 0])

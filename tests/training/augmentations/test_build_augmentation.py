@@ -1,0 +1,94 @@
+import pytest
+import torch
+import yaml
+
+from ssl_ecg_hf.training.augmentations import (
+    AUGMENTATIONS,
+    BaselineWander,
+    Compose,
+    RandomGain,
+    TimeOut,
+    build_augmentation,
+)
+
+
+def test_order_and_parameters_are_those_of_the_yaml_file() -> None:
+    text = """
+    time_out: {fraction: [0, 0.25], p: 1}
+    random_gain: {gain: [0.5, 2.0]}
+    baseline_wander: {}
+    """
+    assert list(build_augmentation(yaml.safe_load(text))) == [
+        TimeOut(fraction=(0, 0.25)),
+        RandomGain(gain=(0.5, 2.0)),
+        BaselineWander(),
+    ]
+
+
+def test_mapping_names_every_class_once_by_its_file() -> None:
+    for name, augmentation in AUGMENTATIONS.items():
+        assert augmentation.__module__ == f"ssl_ecg_hf.training.augmentations.{name}"
+    assert len(set(AUGMENTATIONS.values())) == len(AUGMENTATIONS) == 13
+
+
+def test_empty_recipe_returns_the_input_itself() -> None:
+    signal = torch.ones(2, 12, 100)
+    assert build_augmentation({})(signal, sampling_rate=100, generator=torch.Generator()) is signal
+
+
+def test_steps_follow_one_another_with_one_generator() -> None:
+    signal = torch.randn(4, 12, 100, generator=torch.Generator().manual_seed(0))
+    one, other = RandomGain(), TimeOut(p=0.5)
+    together = Compose(one, other)(signal, sampling_rate=100, generator=torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    apart = one(signal, sampling_rate=100, generator=generator)
+    assert together.equal(other(apart, sampling_rate=100, generator=generator))
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(ValueError, match=r"unknown augmentation 'timeout'; known are bandpass, .*time_out"):
+        build_augmentation({"timeout": {}})
+
+
+def test_unknown_parameter() -> None:
+    with pytest.raises(ValueError, match=r"'time_out' has no parameter \['len'\]; it has p, fraction"):
+        build_augmentation({"time_out": {"len": 3}})
+
+
+def test_unfit_parameter_names_the_augmentation() -> None:
+    with pytest.raises(
+        ValueError, match=r"augmentation 'time_out': fraction=1\.5: expected a number in \[0, 1\]"
+    ):
+        build_augmentation({"time_out": {"fraction": [0.0, 1.5]}})
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("random_resized_crop", {"scale": (0.0, 1.0)}, r"scale=0\.0: expected a number in \[0\.01, 1\]"),
+        ("random_resized_crop", {"scale": 0.5}, r"scale=0\.5: expected a pair"),
+        ("random_resized_crop", {"scale": (0.9, 0.5)}, "swap them"),
+        ("time_warp", {"strength": 1.0}, "strength"),
+        ("time_warp", {"components": 0}, "whole number of at least 1"),
+        ("temporal_dropout", {"stretches": 1.5}, "whole number"),
+        ("temporal_dropout", {"duration": (-1.0, 1.0)}, "duration"),
+        ("lead_mask", {"drop": 2.0}, "drop"),
+        ("random_gain", {"gain": (-1.0, 1.0)}, "gain"),
+        ("gaussian_noise", {"max_std": -0.1}, "max_std"),
+        ("gaussian_noise", {"max_std": float("inf")}, "max_std"),
+        ("baseline_wander", {"max_amplitude": -1}, "max_amplitude"),
+        ("baseline_wander", {"frequency": (0.0, 0.5)}, "frequency"),
+        ("baseline_wander", {"components": True}, "components"),
+        ("motion_artifact", {"events": 0}, "events"),
+        ("motion_artifact", {"duration": (0.0, 0.5)}, "duration"),
+        ("powerline_noise", {"frequencies": ()}, "at least one frequency"),
+        ("powerline_noise", {"frequencies": (50.0, "60")}, "frequencies='60'"),
+        ("bandpass", {"high_pass": (0.05, 20.0)}, "keep the first below the second"),
+        ("bandpass", {"order": 0}, "order"),
+        ("mixup", {"weight": (0.2, 1.0)}, "weight"),
+        ("segment_cutmix", {"fraction": (0.0, 0.8)}, "fraction"),
+    ],
+)
+def test_unfit_parameters(name: str, parameters: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_augmentation({name: parameters})

@@ -1,0 +1,184 @@
+"""Crop, warp, time-out, dropout and CutMix: what they do along the time axis."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ssl_ecg_hf.training.augmentations import (
+    RandomResizedCrop,
+    SegmentCutmix,
+    TemporalDropout,
+    TimeOut,
+    TimeWarp,
+)
+from ssl_ecg_hf.training.augmentations.interpolation import resample_at
+from ssl_ecg_hf.training.augmentations.random_resized_crop import crop_positions
+from ssl_ecg_hf.training.augmentations.stretch import random_stretch, within_stretch
+from ssl_ecg_hf.training.augmentations.temporal_dropout import bridge
+from ssl_ecg_hf.training.augmentations.time_warp import warped_positions
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def ramps(batch: int, samples: int = 1000) -> torch.Tensor:
+    return torch.arange(float(samples)).expand(batch, 12, samples)
+
+
+def test_resampling_against_numpy() -> None:
+    signal = torch.randn(3, 2, 40, generator=generator())
+    positions = torch.rand(3, 25, generator=generator()) * 39
+    resampled = resample_at(signal, positions)
+    for recording in range(3):
+        for lead in range(2):
+            expected = np.interp(positions[recording].numpy(), np.arange(40), signal[recording, lead].numpy())
+            np.testing.assert_allclose(resampled[recording, lead], expected, atol=1e-5)
+
+
+def test_resampling_at_every_sample_returns_the_signal() -> None:
+    signal = torch.randn(2, 3, 40, generator=generator())
+    assert resample_at(signal, torch.arange(40.0).expand(2, -1)).equal(signal)
+
+
+def test_crop_positions_begin_and_end_where_stated() -> None:
+    positions = crop_positions(torch.tensor([[0.0], [10.0]]), torch.tensor([[99.0], [45.0]]), samples=100)
+    assert positions[:, 0].tolist() == [0.0, 10.0]
+    assert positions[:, -1].tolist() == [99.0, 55.0]
+    assert positions[0].allclose(torch.arange(100.0), atol=1e-4)
+
+
+def test_crop_of_the_whole_recording_changes_nothing() -> None:
+    signal = torch.randn(2, 12, 100, generator=generator())
+    after = RandomResizedCrop(scale=(1.0, 1.0))(signal, sampling_rate=100, generator=generator())
+    torch.testing.assert_close(after, signal, atol=1e-4, rtol=0)
+
+
+def test_crops_have_lengths_and_places_of_their_own_within_the_recording() -> None:
+    crops = RandomResizedCrop(scale=(0.5, 0.8))(ramps(500), sampling_rate=100, generator=generator())[:, 0]
+    lengths = (crops[:, -1] - crops[:, 0]) / 999
+    assert crops.min() >= 0
+    assert crops.max() <= 999.001
+    assert lengths.min() == pytest.approx(0.5, abs=0.01)
+    assert lengths.max() == pytest.approx(0.8, abs=0.01)
+    free = 999 - lengths * 999
+    assert float((crops[:, 0] / free).mean()) == pytest.approx(0.5, abs=0.07)
+
+
+def test_crop_of_half_the_length_halves_the_frequency() -> None:
+    four_hz = torch.sin(2 * np.pi * 4 * torch.arange(1000) / 100).expand(1, 12, 1000)
+    after = RandomResizedCrop(scale=(0.5, 0.5))(four_hz, sampling_rate=100, generator=generator())
+    spectrum = torch.fft.rfft(after[0, 0] * torch.hann_window(1000)).abs()
+    assert int(spectrum.argmax()) == 20  # 2 Hz in steps of 0.1 Hz
+
+
+@given(
+    samples=st.integers(2, 300),
+    speeds=st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=6),
+    limit=st.floats(0, 0.9),
+)
+def test_warped_clock_is_monotone_with_fixed_ends(samples: int, speeds: list[float], limit: float) -> None:
+    relative = torch.tensor([speeds])
+    relative = relative * limit / relative.abs().sum().clamp(min=1e-6)
+    positions = warped_positions(relative, samples=samples)[0]
+    assert float(positions[0]) == pytest.approx(0, abs=1e-3)
+    assert float(positions[-1]) == pytest.approx(samples - 1, abs=1e-3)
+    steps = positions.diff()
+    assert steps.min() >= 1 - limit - 1e-3
+    assert steps.max() <= 1 + limit + 1e-3
+
+
+def test_warp_of_no_strength_changes_nothing() -> None:
+    signal = torch.randn(2, 12, 100, generator=generator())
+    after = TimeWarp(strength=0.0)(signal, sampling_rate=100, generator=generator())
+    torch.testing.assert_close(after, signal, atol=1e-4, rtol=0)
+
+
+def test_warp_speeds_stay_within_the_strength_and_come_near_it() -> None:
+    speeds = TimeWarp(strength=0.3)(ramps(300), sampling_rate=100, generator=generator())[:, 0].diff(dim=-1)
+    assert 0.7 - 1e-3 < speeds.min() < 0.75
+    assert 1.25 < speeds.max() < 1.3 + 1e-3
+
+
+def test_stretches_at_both_ends_and_of_no_length() -> None:
+    start, length = torch.tensor([[0.0], [3.0], [2.0]]), torch.tensor([[2.0], [2.0], [0.0]])
+    assert within_stretch(start, length, samples=5).int().tolist() == [
+        [1, 1, 0, 0, 0],
+        [0, 0, 0, 1, 1],
+        [0, 0, 0, 0, 0],
+    ]
+
+
+def test_every_place_of_a_stretch_is_equally_likely() -> None:
+    stretch = random_stretch(torch.zeros(6000, 1, 5), (0.6, 0.6), generator=generator())
+    assert stretch.sum(dim=1).eq(3).all()
+    first = stretch.int().argmax(dim=1).bincount(minlength=3)
+    assert first.tolist() == pytest.approx([2000, 2000, 2000], abs=5 * 37)
+
+
+def test_time_out_is_one_stretch_of_uniform_length_in_all_leads() -> None:
+    after = TimeOut(fraction=(0.0, 0.5))(torch.ones(2000, 12, 100), sampling_rate=100, generator=generator())
+    assert after.eq(after[:, :1]).all()
+    silent = after[:, 0] == 0
+    assert silent.int().diff(dim=1).abs().sum(dim=1).max() <= 2
+    lengths = silent.sum(dim=1).float()
+    assert lengths.max() == 50
+    assert float(lengths.mean()) == pytest.approx(25, abs=5 * 50 / np.sqrt(12 * 2000))
+
+
+def test_time_out_of_everything_and_of_nothing() -> None:
+    signal = torch.ones(2, 12, 50)
+    assert not TimeOut(fraction=(1.0, 1.0))(signal, sampling_rate=100, generator=generator()).any()
+    assert TimeOut(fraction=(0.0, 0.0))(signal, sampling_rate=100, generator=generator()).all()
+
+
+def test_bridge_against_numpy() -> None:
+    signal = torch.randn(5, 2, 60, generator=generator())
+    dropped = torch.rand(5, 60, generator=generator()) < 0.4
+    dropped[:, [0, -1]] = False
+    bridged = bridge(signal, dropped)
+    for recording in range(5):
+        kept = np.flatnonzero(~dropped[recording].numpy())
+        for lead in range(2):
+            expected = np.interp(np.arange(60), kept, signal[recording, lead, kept].numpy())
+            np.testing.assert_allclose(bridged[recording, lead], expected, atol=1e-5)
+
+
+def test_bridge_keeps_the_other_samples_bit_for_bit() -> None:
+    signal = torch.randn(1, 1, 6, generator=generator())
+    dropped = torch.tensor([[False, False, True, True, False, False]])
+    assert bridge(signal, dropped)[0, 0, ~dropped[0]].equal(signal[0, 0, ~dropped[0]])
+
+
+@pytest.mark.parametrize("sampling_rate", [100, 500])
+def test_dropout_lasts_as_long_as_stated_at_any_sampling_rate(sampling_rate: int) -> None:
+    parabola = torch.linspace(-1, 1, 10 * sampling_rate, dtype=torch.float64).square().float()
+    augment = TemporalDropout(stretches=1, duration=(0.2, 0.2))
+    after = augment(parabola.expand(50, 12, -1), sampling_rate=sampling_rate, generator=generator())
+    lost = (after[:, 0] - parabola).abs() > 1e-7
+    # The line crosses the parabola nowhere within the stretch, up to rounding.
+    assert lost.sum(dim=1).float().mean() == pytest.approx(0.2 * sampling_rate, abs=1.5)
+
+
+def test_dropout_longer_than_the_recording_is_one_line_from_end_to_end() -> None:
+    signal = torch.randn(3, 2, 50, generator=generator())
+    after = TemporalDropout(stretches=1, duration=(9.0, 9.0))(
+        signal, sampling_rate=100, generator=generator()
+    )
+    torch.testing.assert_close(after[..., [0, -1]], signal[..., [0, -1]])
+    assert after.diff(dim=-1).diff(dim=-1).abs().max() < 1e-5
+
+
+def test_cutmix_takes_one_stretch_from_one_other_recording() -> None:
+    numbered = torch.arange(40.0)[:, None, None].expand(40, 12, 100)
+    after = SegmentCutmix(fraction=(0.1, 0.3))(numbered, sampling_rate=100, generator=generator())
+    assert after.eq(after[:, :1]).all()
+    foreign = after[:, 0] != numbered[:, 0]
+    counts = foreign.sum(dim=1)
+    assert 10 <= counts.min() < counts.max() <= 30
+    assert foreign.int().diff(dim=1).abs().sum(dim=1).max() <= 2
+    sources = [after[i, 0, foreign[i]].unique().tolist() for i in range(40)]
+    assert sorted(source[0] for source in sources) == list(range(40))
+    assert all(len(source) == 1 for source in sources)
