@@ -7,8 +7,9 @@ from ssl_ecg_hf.data.ptbxl_tables import PtbxlError
 from ssl_ecg_hf.data.readers import READERS, read_ecg
 from ssl_ecg_hf.data.record import STANDARD_LEADS, EcgFormatError, EcgRecord, standard_lead_name
 from ssl_ecg_hf.data.schema import ecg_features
-from ssl_ecg_hf.data.signals import SignalTable
-from ssl_ecg_hf.data.splits import label_fraction, labelled, patient_groups, patient_split
+from ssl_ecg_hf.data.signals import SignalTable, numeric_column
+from ssl_ecg_hf.data.simulator import simulate_dataset, simulate_ecg
+from ssl_ecg_hf.data.splits import dataset_labels, label_fraction, labelled, patient_groups, patient_split
 
 __all__ = [
     "READERS",
@@ -20,16 +21,20 @@ __all__ = [
     "EcgRecord",
     "PtbxlError",
     "SignalTable",
+    "dataset_labels",
     "default_cache_dir",
     "download_ptbxl",
     "ecg_features",
     "label_fraction",
     "labelled",
     "load_ptbxl",
+    "numeric_column",
     "patient_groups",
     "patient_split",
     "read_ecg",
     "read_scp_statements",
+    "simulate_dataset",
+    "simulate_ecg",
     "standard_lead_name",
     "superclass_labels",
 ]

@@ -16,7 +16,7 @@ _TABLES = ("ptbxl_database.csv", "scp_statements.csv", "LICENSE.txt")
 _FOLDERS: dict[int, str] = {100: "records100", 500: "records500"}
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.5
-_BLOCK = 1 << 16
+_BLOCK = 1 << 13  # what is lost at most when a connection breaks
 
 
 class DownloadError(RuntimeError):

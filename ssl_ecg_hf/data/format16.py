@@ -20,8 +20,8 @@ _RECORD_LINE = re.compile(
     r"(?P<name>[\w-]+) (?P<leads>\d{1,3}) (?P<rate>\d+(?:\.\d+)?) (?P<samples>\d{1,9})(?: .*)?"
 )
 _SIGNAL_LINE = re.compile(
-    r"(?P<file>[\w.-]+) 16 (?P<gain>\d+(?:\.\d+)?)(?:\((?P<baseline>-?\d+)\))?(?:/(?P<unit>\S+))?"
-    r" \d+ (?P<zero>-?\d+) -?\d+ (?P<checksum>-?\d+) 0 (?P<lead>\S.*)"
+    r"(?P<file>[\w.-]+) 16 (?P<gain>\d{1,9}(?:\.\d{1,9})?)(?:\((?P<baseline>-?\d{1,9})\))?(?:/(?P<unit>\S+))?"
+    r" \d{1,9} (?P<zero>-?\d{1,9}) -?\d{1,9} (?P<checksum>-?\d{1,9}) 0 (?P<lead>\S.*)"
 )
 
 

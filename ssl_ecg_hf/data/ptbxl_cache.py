@@ -176,13 +176,15 @@ def _write_cache(
                 sizes[path.name] = path.stat().st_size
     finally:
         pool.shutdown(cancel_futures=True)
-    (target / "bad_records.txt").write_text("".join(f"{file}\t{reason}\n" for file, reason in bad))
-    (target / "manifest.json").write_text(json.dumps({"bytes": sizes, "bad": bad}))
+    (target / "bad_records.txt").write_text(
+        "".join(f"{file}\t{reason}\n" for file, reason in bad), encoding="utf-8"
+    )
+    (target / "manifest.json").write_text(json.dumps({"bytes": sizes, "bad": bad}), encoding="utf-8")
 
 
 def _is_whole(cache: Path) -> bool:
     try:
-        manifest = json.loads((cache / "manifest.json").read_text())
+        manifest = json.loads((cache / "manifest.json").read_text(encoding="utf-8"))
         return all((cache / name).stat().st_size == size for name, size in manifest["bytes"].items())
     except (OSError, ValueError, KeyError):
         return False
@@ -218,7 +220,10 @@ def open_cache(
         with FileLock(cache.with_name(f"{cache.name}.lock")):
             if not _is_whole(cache):
                 _build(cache, folder, rows, statements, sampling_rate, num_workers)
-    return [(file, reason) for file, reason in json.loads((cache / "manifest.json").read_text())["bad"]]
+    return [
+        (file, reason)
+        for file, reason in json.loads((cache / "manifest.json").read_text(encoding="utf-8"))["bad"]
+    ]
 
 
 def _build(

@@ -39,7 +39,7 @@ def _peel_list(array: Any, column: str) -> tuple[Any, NDArray[np.int64]]:
     ):
         raise ValueError(f"column {column!r} holds {array.type}; expected numbers of shape (leads, samples)")
     if array.null_count:
-        raise ValueError(f"column {column!r} has {array.null_count} missing signal(s); filter them out first")
+        raise ValueError(f"column {column!r} is empty in {array.null_count} row(s); filter them out first")
     if pa.types.is_fixed_size_list(array.type):
         return array.flatten(), np.full(len(array), array.type.list_size, dtype=np.int64)
     return array.flatten(), np.diff(array.offsets.to_numpy()).astype(np.int64)
@@ -64,9 +64,33 @@ def _chunk_view(chunk: Any, column: str) -> NDArray[Any]:
     return flat.reshape(len(chunk), int(leads[0]), int(samples[0]))
 
 
-def _numeric_column(table: Any, name: str) -> NDArray[Any]:
-    """Load a column of numbers, or of lists of one length, into memory; see ``SignalTable`` for nulls."""
-    column = table.column(name)
+def _row_mapping(dataset: Dataset) -> NDArray[np.int64] | None:
+    """Return which stored row each position stands for after ``select`` or ``shuffle``, else None."""
+    mapping = dataset._indices  # has no public accessor
+    return None if mapping is None else mapping.column(0).to_numpy().astype(np.int64)
+
+
+def numeric_column(dataset: Dataset, name: str) -> NDArray[Any]:
+    """Load a column of numbers, or of lists of numbers of one length, into memory.
+
+    Args:
+        dataset: with or without an indices mapping.
+        name: of the column. A missing float becomes NaN, a missing integer -1 - row, so that unknown
+            patients are never equal to each other.
+
+    Returns:
+        Array of shape (rows,), or (rows, length) for lists, in the stored type.
+
+    Raises:
+        ValueError: if the column is absent or holds anything else.
+    """
+    if name not in dataset.column_names:
+        raise ValueError(f"the dataset has no column {name!r}; it has {dataset.column_names}")
+    values, rows = _stored_column(dataset.data.column(name), name), _row_mapping(dataset)
+    return values if rows is None else values[rows]
+
+
+def _stored_column(column: Any, name: str) -> NDArray[Any]:
     kind = column.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         parts = [_peel_list(chunk, name) for chunk in column.chunks if len(chunk)]
@@ -95,8 +119,7 @@ class SignalTable:
     Args:
         dataset: has either ``signal_uv`` (integers, microvolts) or ``signal`` (floats, millivolts), each row
             of the same shape (leads, samples).
-        columns: further numeric columns to deliver, e.g. ``("labels", "patient_id")``. A missing float
-            becomes NaN, a missing integer -1 - row: unknown patients are never equal to each other.
+        columns: further columns to deliver, e.g. ``("labels", "patient_id")``, see :func:`numeric_column`.
 
     Raises:
         ValueError: if the signal column is absent, ambiguous or of uneven shape, or another column is
@@ -112,17 +135,9 @@ class SignalTable:
 
     def __init__(self, dataset: Dataset, *, columns: Sequence[str] = ()) -> None:
         self.signal_name = signal_column(dataset.column_names)
-        if missing := [name for name in columns if name not in dataset.column_names]:
-            raise ValueError(f"the dataset has no column {missing}; it has {dataset.column_names}")
         self._dataset = dataset
-        # The mapping that select() and shuffle() leave has no public accessor.
-        self._rows: NDArray[np.int64] | None = None
-        if dataset._indices is not None:
-            self._rows = dataset._indices.column(0).to_numpy().astype(np.int64)
-        self._columns = {}
-        for name in columns:
-            values = _numeric_column(dataset.data, name)
-            self._columns[name] = values if self._rows is None else values[self._rows]
+        self._rows = _row_mapping(dataset)
+        self._columns = {name: numeric_column(dataset, name) for name in columns}
         self._map_signals()
 
     def _map_signals(self) -> None:

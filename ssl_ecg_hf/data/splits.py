@@ -9,7 +9,7 @@ import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
 
-from .signals import SignalTable
+from .signals import numeric_column
 
 _WINDOW = 64
 
@@ -33,9 +33,7 @@ def dataset_labels(dataset: Dataset) -> NDArray[np.int8]:
     Raises:
         ValueError: if there is no such column.
     """
-    if "labels" not in dataset.column_names:
-        raise ValueError(f"the dataset has no column 'labels'; it has {dataset.column_names}")
-    return SignalTable(dataset, columns=("labels",)).column("labels").astype(np.int8)
+    return numeric_column(dataset, "labels").astype(np.int8)
 
 
 def patient_groups(patients: Sequence[int | float | str | None] | NDArray[np.int64]) -> NDArray[np.int64]:

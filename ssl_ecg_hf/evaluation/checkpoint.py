@@ -15,6 +15,7 @@ from ssl_ecg_hf.evaluation.plots import plot_precision_recall, plot_reliability,
 from ssl_ecg_hf.evaluation.predictions import Predictions, save_predictions
 from ssl_ecg_hf.evaluation.recipe import RECIPE, read_recipe
 from ssl_ecg_hf.evaluation.report import evaluate_predictions, save_metrics
+from ssl_ecg_hf.evaluation.run_information import run_information
 from ssl_ecg_hf.modeling import SslEcgForSequenceClassification
 
 METRICS = "metrics.json"
@@ -25,7 +26,9 @@ class EvaluationArguments:
     """What is evaluated."""
 
     model: str = field(metadata={"help": "Classifier checkpoint; results are written into its folder."})
-    pictures: bool = field(default=True, metadata={"help": "Draw ROC, precision-recall and reliability curves."})
+    pictures: bool = field(
+        default=True, metadata={"help": "Draw ROC, precision-recall and reliability curves."}
+    )
 
 
 def predict(model: Any, dataset: Dataset) -> Predictions:
@@ -71,7 +74,7 @@ def evaluate(what: EvaluationArguments, data: DataArguments) -> dict[str, Any]:
         test=test,
         validation=validation,
         class_names=names,
-        run={**recipe, "dataset": recordings.description},
+        run={**recipe, "dataset": recordings.description, "environment": run_information()},
     )
     save_predictions(folder / "predictions_validation.npz", validation)
     save_predictions(folder / "predictions_test.npz", test)

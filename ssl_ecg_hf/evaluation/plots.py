@@ -171,8 +171,8 @@ def plot_label_efficiency(
     axes.set_xlabel("Share of training labels", fontsize=10, color=INK)
     axes.set_ylabel(metric, fontsize=10, color=INK)
     low, high = axes.get_ylim()
-    right = max(fractions) * (max(fractions) / min(fractions)) ** 0.06
-    axes.set_xlim(right=max(right, max(x for _, x, _ in ends) * 1.05))
+    margin = max(10.0, fractions[-1] / fractions[0]) ** 0.06
+    axes.set_xlim(fractions[0] / margin, max(x for _, x, _ in ends) * margin)
     places = _spread(np.array([y for _, _, y in ends]), gap=0.06 * (high - low))
     for index, ((method, _, value), place) in enumerate(zip(ends, places, strict=True)):
         axes.annotate(

@@ -37,8 +37,8 @@ class Predictions:
         ValueError: if a column does not fit the labels.
     """
 
-    labels: NDArray[np.int64]
-    logits: NDArray[np.float64]
+    labels: NDArray[Any]
+    logits: NDArray[Any]
     patient_ids: Sequence[Any] | NDArray[Any] | None = None
     record_ids: Sequence[Any] | NDArray[Any] | None = None
     age: Sequence[Any] | NDArray[Any] | None = None
@@ -53,7 +53,7 @@ class Predictions:
         if self.age is not None:
             age = np.array([np.nan if value is None else value for value in self.age], dtype=np.float64)
             object.__setattr__(self, "age", _checked_length(age, records=len(labels), name="age"))
-        if self.sex is not None and (unknown := set(self.sex) - {"male", "female", ""}):
+        if self.sex is not None and (unknown := set(np.asarray(self.sex).tolist()) - {"male", "female", ""}):
             raise ValueError(f"sex holds {sorted(unknown)}; expected 'male', 'female' or None")
 
     def __len__(self) -> int:

@@ -37,6 +37,10 @@ AGE_BANDS: dict[str, tuple[float, float]] = {
 """Lower (included) and upper (excluded) age in years; capped ages, such as PTB-XL's 300, fall in the last."""
 
 
+SMALLEST_GROUP = 20
+"""Subgroups with fewer records are counted but not measured: their AUROC would be noise."""
+
+
 def evaluate_predictions(
     *,
     test: Predictions,
@@ -239,12 +243,13 @@ def _subgroups(test: Predictions, names: list[str]) -> dict[str, Any]:
 
 def _subgroup(test: Predictions, rows: NDArray[np.bool_], names: list[str]) -> dict[str, Any]:
     metrics = classification_metrics(test.labels[rows], test.scores[rows], class_names=names)
+    large = metrics["records"] >= SMALLEST_GROUP
     return {
         "records": metrics["records"],
-        "macro_auroc": metrics["macro"]["auroc"],
-        "auroc": {name: values["auroc"] for name, values in metrics["per_class"].items()},
+        "macro_auroc": metrics["macro"]["auroc"] if large else None,
+        "auroc": {name: values["auroc"] if large else None for name, values in metrics["per_class"].items()},
         "support": {name: values["support"] for name, values in metrics["per_class"].items()},
-        "undefined": metrics["undefined"],
+        "undefined": metrics["undefined"] if large else names,
     }
 
 

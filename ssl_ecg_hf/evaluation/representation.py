@@ -47,7 +47,8 @@ def uniformity(embeddings: Array, *, t: float = 2.0) -> float:
     """Logarithm of the mean Gaussian potential of all pairs of different records, on the unit sphere.
 
     Args:
-        embeddings: (records, features), at least two records.
+        embeddings: (records, features), from two records to a few thousand: memory grows with the
+            square of their number.
         t: sharpness of the potential.
 
     Returns:
@@ -138,7 +139,7 @@ def knn_scores(
         Wu et al., Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018.
     """
     known, labels = _labelled(train_x, train_y)
-    asked = _embeddings(x, name="x")
+    asked = _embeddings(x, name="x").to(known)
     if not 1 <= k <= len(known):
         raise ValueError(
             f"k = {k} neighbours of {len(known)} training records; expected 1 <= k <= {len(known)}"

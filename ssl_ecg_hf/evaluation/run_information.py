@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import ssl_ecg_hf
 from ssl_ecg_hf._version import __version__
 
 LIBRARIES: tuple[str, ...] = ("torch", "transformers", "datasets", "numpy", "scipy", "scikit-learn")
@@ -22,7 +21,7 @@ def run_information() -> dict[str, Any]:
         ``{"date", "ssl_ecg_hf", "git_revision", "git_modified", "python", "platform", "libraries"}``; the
         date in UTC (ISO 8601); both git entries None where the package does not run from its checkout.
     """
-    revision, modified = _git_state(Path(ssl_ecg_hf.__file__).parent)
+    revision, modified = _git_state(Path(__file__).resolve().parents[1])
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "ssl_ecg_hf": __version__,

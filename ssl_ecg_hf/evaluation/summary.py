@@ -74,7 +74,9 @@ def summarize(
     for entry, p in zip(found, holm([entry["p"] for entry in found]) if found else [], strict=True):
         entry["p_holm"] = float(p)
         apart = p < 0.05
-        entry["verdict"] = "not distinguishable" if not apart else ("better" if entry["difference"] > 0 else "worse")
+        entry["verdict"] = (
+            "not distinguishable" if not apart else ("better" if entry["difference"] > 0 else "worse")
+        )
     return {"rows": rows, "comparisons": found}
 
 
@@ -85,7 +87,9 @@ def _compare(runs: Sequence[Run], control: Sequence[Run], *, seed: int) -> dict[
     test = runs[0].test
     for run in [*runs, *control]:
         if not np.array_equal(np.asarray(run.test.record_ids), np.asarray(test.record_ids)):
-            raise ValueError(f"{run.method!r}, seed {run.seed}, was tested on other records than {runs[0].method!r}")
+            raise ValueError(
+                f"{run.method!r}, seed {run.seed}, was tested on other records than {runs[0].method!r}"
+            )
     # Seeds side by side as if they were classes: the mean over all columns is the mean over seeds.
     found = paired_bootstrap(
         np.tile(test.labels, (1, len(runs))),

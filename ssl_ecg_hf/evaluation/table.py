@@ -79,7 +79,11 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         "",
     ]
     for entry in summary["comparisons"]:
-        relation = "not distinguishable from" if entry["verdict"] == "not distinguishable" else f"{entry['verdict']} than"
+        relation = (
+            "not distinguishable from"
+            if entry["verdict"] == "not distinguishable"
+            else f"{entry['verdict']} than"
+        )
         lines.append(
             f"- {100 * entry['label_fraction']:g} % of the labels: *{entry['method']}* is **{relation}** "
             f"*{entry['control']}*: {entry['difference']:+.4f} "

@@ -80,8 +80,9 @@ def _build(
     config.custom_pipelines = {}
     if kind == "classifier":
         _check_labels(config)
-        if numbers is not None and config.thresholds is None:
-            config.thresholds = [numbers["thresholds"]["values"][name] for name in _label_names(config)]
+        names = _label_names(config)
+        if numbers is not None and config.thresholds is None and numbers["classes"] == names:
+            config.thresholds = [numbers["thresholds"]["values"][name] for name in names]
         config.custom_pipelines[PIPELINE_TASK] = {
             "impl": "pipeline_ssl_ecg.EcgClassificationPipeline",
             "pt": ["AutoModelForSequenceClassification"],

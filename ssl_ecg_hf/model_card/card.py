@@ -26,7 +26,6 @@ TAGS: tuple[str, ...] = (
     "ecg",
     "electrocardiogram",
     "ecg-classification",
-    "self-supervised-learning",
     "time-series",
     "medical",
     "ssl_ecg",
@@ -49,8 +48,9 @@ def render_model_card(
         config: the checkpoint's config.json: ``sampling_rate`` (Hz), ``num_samples``, ``leads``,
             ``normalization``, ``encoder_type`` and, of a classifier, ``id2label`` and ``thresholds``.
         metrics: content of its metrics.json; None: the card says that it was not evaluated.
-        recipe: arguments of the training run, nested as they are; None: the card says that they are not
-            recorded. Its ``"dataset": {"name": str, "simulated": bool}`` names the training data, an
+        recipe: the training run, nested as it is; None: the card says that it is not recorded. Its
+            ``"dataset": {"name": str, "simulated": bool}`` names the training data, ``"parent"`` is the
+            recipe of the checkpoint that it started from, ``"software"`` what it was made with, and an
             ``"objective"`` at any depth the method to cite.
         repo_id: the repository's id on the Hub, ``owner/name``.
         kind: ``"classifier"``, ``"pretraining"`` (encoder and heads of an objective) or ``"encoder"``.
@@ -67,10 +67,11 @@ def render_model_card(
     if metrics is not None:
         check_metrics(metrics, config, classifier=kind == "classifier")
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repo_id):
-        raise ValueError(f"repo_id {repo_id!r} is not valid; expected owner/name of letters, digits, '.', '_', '-'")
+        raise ValueError(
+            f"repo_id {repo_id!r} is not valid; expected owner/name of letters, digits, '.', '_', '-'"
+        )
     trained_on = _training_data(recipe)
-    datasets = [metrics["run"]["dataset"]] if metrics is not None else []
-    datasets += [trained_on] if trained_on is not None else []
+    datasets = [*trained_on, *([metrics["run"]["dataset"]] if metrics is not None else [])]
     objectives = objective_names(config, recipe)
     known = {data["name"]: public_dataset(data["name"]) for data in datasets if not data["simulated"]}
     citations = [METHODS[name] for name in objectives if name in METHODS]
@@ -86,7 +87,7 @@ def render_model_card(
         objectives=objectives,
         labels=[name for _, name in sorted(_id2label(config).items())],
         seconds=f"{config['num_samples'] / config['sampling_rate']:g}",
-        simulated_training=trained_on is not None and trained_on["simulated"],
+        simulated_training=any(data["simulated"] for data in trained_on),
         simulated_test=metrics is not None and metrics["run"]["dataset"]["simulated"],
         training_data=trained_on,
         known_datasets={name: dataset for name, dataset in known.items() if dataset is not None},
@@ -116,7 +117,7 @@ def _header(
     return ModelCardData(
         license="apache-2.0",
         library_name="transformers",
-        tags=[*TAGS, *objectives],
+        tags=[*TAGS, *(["self-supervised-learning", *objectives] if objectives else [])],
         datasets=list(dict.fromkeys(names)) or None,
         metrics=sorted({result.metric_type for result in results}) if results else None,
         eval_results=results or None,
@@ -124,16 +125,19 @@ def _header(
     )
 
 
-def _training_data(recipe: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    dataset = (recipe or {}).get("dataset")
+def _training_data(recipe: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The data of a run and of the runs before it, the latest first."""
+    if not recipe:
+        return []
+    dataset, before = recipe.get("dataset"), _training_data(recipe.get("parent"))
     if dataset is None:
-        return None
+        return before
     if not isinstance(dataset, Mapping) or not {"name", "simulated"} <= dataset.keys():
         raise ValueError(
             f"recipe['dataset'] is {dataset!r}; expected {{'name': str, 'simulated': bool}}: "
             "a card must say what its model was trained on"
         )
-    return dataset
+    return [dataset, *before]
 
 
 def _id2label(config: Mapping[str, Any]) -> dict[int, str]:

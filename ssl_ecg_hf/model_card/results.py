@@ -142,7 +142,7 @@ def subgroup_table(metrics: Mapping[str, Any]) -> str:
 
 
 def recipe_table(recipe: Mapping[str, Any]) -> str:
-    """Arguments of a run, names joined with dots; tokens are left out, paths cut to their last part."""
+    """A run's recipe, names joined with dots, without software and tokens; of paths only the last part."""
     rows = [[f"`{key}`", f"`{value}`"] for key, value in _flatten(recipe)]
     return markdown_table(["Argument", "Value"], rows, align="ll")
 
@@ -181,6 +181,8 @@ def _brackets(interval: Mapping[str, Any] | None) -> str:
 
 def _flatten(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in mapping.items():
+        if key == "software":
+            continue
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{prefix}{key}.")
         elif value is not None and "token" not in str(key).lower():

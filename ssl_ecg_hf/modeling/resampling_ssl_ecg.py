@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,23 @@ def resampled_length(num_samples: int, source_rate: float, target_rate: float) -
         1000
     """
     return max(1, round(num_samples * target_rate / source_rate))
+
+
+@lru_cache(maxsize=4)  # recordings of one device share their kernel
+def _kernel(
+    source_rate: float, target_rate: float, start: int, stop: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Source samples that make up each output sample, and their weights: both (output samples, taps)."""
+    bandwidth = CUTOFF * min(1.0, target_rate / source_rate)
+    half_width = LOBES / bandwidth  # in samples of the source
+    positions = np.arange(start, stop) * (source_rate / target_rate)
+    reach = int(np.ceil(half_width))
+    taps = np.floor(positions).astype(np.int64)[:, None] + np.arange(-reach, reach + 2)
+    distance = positions[:, None] - taps
+    inside = np.clip(1.0 - (distance / half_width) ** 2, 0.0, None)
+    window = np.where(inside > 0.0, np.i0(KAISER_BETA * np.sqrt(inside)), 0.0)
+    weights = np.sinc(bandwidth * distance) * window
+    return taps, weights / weights.sum(axis=1, keepdims=True)
 
 
 def resample(
@@ -52,17 +71,7 @@ def resample(
     stop = resampled_length(num_samples, source_rate, target_rate) if stop is None else stop
     if source_rate == target_rate:
         return signal[:, start:stop]
-    bandwidth = CUTOFF * min(1.0, target_rate / source_rate)
-    half_width = LOBES / bandwidth  # in samples of the source
-    positions = np.arange(start, stop) * (source_rate / target_rate)
-    reach = int(np.ceil(half_width))
-    taps = np.floor(positions).astype(np.int64)[:, None] + np.arange(-reach, reach + 2)  # (output, tap)
-    distance = positions[:, None] - taps
-    inside = np.clip(1.0 - (distance / half_width) ** 2, 0.0, None)
-    weights = np.sinc(bandwidth * distance) * np.where(
-        inside > 0.0, np.i0(KAISER_BETA * np.sqrt(inside)), 0.0
-    )
-    weights /= weights.sum(axis=1, keepdims=True)
+    taps, weights = _kernel(source_rate, target_rate, start, stop)
     neighbours = np.clip(taps, 0, num_samples - 1)
     return np.stack([np.einsum("ot,ot->o", lead[neighbours], weights) for lead in signal])
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from transformers import TrainingArguments
 
 from ssl_ecg_hf.training.augmentations import PRESETS, Compose, build_augmentation
@@ -57,6 +58,9 @@ class SslEcgTrainingArguments(TrainingArguments):
     def __post_init__(self) -> None:
         if isinstance(self.augmentations, dict):
             self.augmentations = json.dumps(self.augmentations)
+        # Transformers refuses bf16 on a machine without an accelerator unless the CPU is asked for by name.
+        if self.bf16 and not torch.accelerator.is_available():
+            self.use_cpu = True
         super().__post_init__()
         resolve_augmentation(self.augmentations)
         if self.num_views < 2:

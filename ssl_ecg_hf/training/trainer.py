@@ -14,6 +14,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from ssl_ecg_hf.data.batches import collate, to_millivolts
 from ssl_ecg_hf.data.signals import SignalTable
+from ssl_ecg_hf.data.splits import labelled
 from ssl_ecg_hf.evaluation.inference import embed
 from ssl_ecg_hf.evaluation.metrics import macro_auroc
 from ssl_ecg_hf.evaluation.representation import alignment, effective_rank, knn_probe, uniformity

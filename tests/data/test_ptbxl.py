@@ -197,9 +197,14 @@ def test_interrupted_build_leaves_nothing_behind(
     make_ptbxl: MakePtbxl, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make_ptbxl(10).folder
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(cache_module, "_record_batch", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        load_ptbxl(folder, cache_dir=cache)
+
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module, "_record_batch", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            load_ptbxl(folder, cache_dir=cache)
     assert [path.suffix for path in cache.iterdir()] == [".lock"]
     assert len(load_ptbxl(folder, cache_dir=cache)["train"]) == 8
 

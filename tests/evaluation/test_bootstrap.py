@@ -79,14 +79,21 @@ def test_an_undefined_class_is_left_out_of_the_macro():
     labels, scores = make(40, classes=2)
     labels[:, 1] = 0
     found = bootstrap(labels, scores, draws=50, generator=rng())
-    assert found.per_class[1].to_dict() == {"estimate": None, "low": None, "high": None, "undefined_draws": 50}
+    assert found.per_class[1].to_dict() == {
+        "estimate": None,
+        "low": None,
+        "high": None,
+        "undefined_draws": 50,
+    }
     assert found.macro.estimate == found.per_class[0].estimate
     assert found.macro.undefined_draws == 0
 
 
 def test_too_few_defined_draws_give_no_interval():
     # Two patients, one of them positive: both must be drawn, which half of the draws do not.
-    found = bootstrap([[1], [0], [0]], [[0.9], [0.1], [0.2]], patient_ids=[1, 2, 2], draws=101, generator=rng(5))
+    found = bootstrap(
+        [[1], [0], [0]], [[0.9], [0.1], [0.2]], patient_ids=[1, 2, 2], draws=101, generator=rng(5)
+    )
     assert found.macro.estimate == 1.0
     assert found.macro.undefined_draws > 50
     assert found.macro.low is None

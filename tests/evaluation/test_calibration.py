@@ -37,7 +37,9 @@ def test_ece_equals_a_slow_loop(seed, records):
 def test_ece_of_literal_scores():
     labels, scores = [[1], [0], [1], [1]], [[0.95], [0.95], [1.0], [0.5]]
     # last bin of 15: scores .95 .95 1.0, two of three positive; the bin of 0.5 holds one record
-    assert expected_calibration_error(labels, scores)[0] == pytest.approx(0.75 * abs(2 / 3 - 2.9 / 3) + 0.25 * 0.5)
+    assert expected_calibration_error(labels, scores)[0] == pytest.approx(
+        0.75 * abs(2 / 3 - 2.9 / 3) + 0.25 * 0.5
+    )
 
 
 def test_curves_leave_out_empty_bins():

@@ -50,7 +50,9 @@ def test_uniformity_equals_a_slow_loop():
 def test_effective_rank_counts_directions():
     axes = torch.eye(4).repeat_interleave(2, dim=0) * torch.tensor([1.0, -1.0]).repeat(4)[:, None]
     assert effective_rank(axes) == pytest.approx(4.0)
-    assert effective_rank(axes[:4] + 100) == pytest.approx(2.0, rel=1e-4)  # centred: the offset is no direction
+    assert effective_rank(axes[:4] + 100) == pytest.approx(
+        2.0, rel=1e-4
+    )  # centred: the offset is no direction
     assert effective_rank(normal(50, 1) * torch.ones(1, 8)) == pytest.approx(1.0)
     assert effective_rank(torch.full((20, 6), 0.1)) == 0.0
     assert 28 < effective_rank(normal(2000, 32)) <= 32

@@ -8,7 +8,7 @@ from ssl_ecg_hf.evaluation.metrics import macro_auroc
 from ssl_ecg_hf.evaluation.weighted import resampled, weighted_auprc, weighted_auroc, weighted_f1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 100_000), st.integers(2, 25))
 def test_weights_mean_the_same_as_repeated_records(seed, records):
     generator = np.random.default_rng(seed)
@@ -28,7 +28,9 @@ def test_weights_mean_the_same_as_repeated_records(seed, records):
                 continue
             assert auroc[draw, column] == pytest.approx(roc_auc_score(truth, score))
             assert auprc[draw, column] == pytest.approx(average_precision_score(truth, score))
-            assert f1[draw, column] == pytest.approx(f1_score(truth, score >= limits[column], zero_division=0))
+            assert f1[draw, column] == pytest.approx(
+                f1_score(truth, score >= limits[column], zero_division=0)
+            )
 
 
 def test_any_metric_can_be_resampled():

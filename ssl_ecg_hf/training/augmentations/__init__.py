@@ -97,6 +97,10 @@ def build_augmentation(spec: Mapping[str, Mapping[str, Any]]) -> Compose:
     for name, parameters in spec.items():
         if name not in AUGMENTATIONS:
             raise ValueError(f"unknown augmentation {name!r}; known are {', '.join(sorted(AUGMENTATIONS))}")
+        if not isinstance(parameters, Mapping):
+            raise ValueError(
+                f"augmentation {name!r} has {parameters!r} instead of parameters; write {{}} for none"
+            )
         known = [field.name for field in fields(AUGMENTATIONS[name])]
         if unknown := sorted(set(parameters) - set(known)):
             raise ValueError(f"augmentation {name!r} has no parameter {unknown}; it has {', '.join(known)}")

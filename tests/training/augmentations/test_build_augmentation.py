@@ -55,6 +55,11 @@ def test_unknown_parameter() -> None:
         build_augmentation({"time_out": {"len": 3}})
 
 
+def test_a_name_without_parameters_in_yaml() -> None:
+    with pytest.raises(ValueError, match=r"'time_out' has None instead of parameters; write \{\} for none"):
+        build_augmentation(yaml.safe_load("time_out:"))
+
+
 def test_unfit_parameter_names_the_augmentation() -> None:
     with pytest.raises(
         ValueError, match=r"augmentation 'time_out': fraction=1\.5: expected a number in \[0, 1\]"

@@ -1,0 +1,155 @@
+import re
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from ssl_ecg_hf.evaluation.ecg_plot import COLUMNS, plot_ecg
+from ssl_ecg_hf.evaluation.figures import new_figure, save_png
+from ssl_ecg_hf.evaluation.plots import (
+    _spread,
+    plot_label_efficiency,
+    plot_precision_recall,
+    plot_reliability,
+    plot_roc,
+)
+
+LEADS = [lead for column in COLUMNS for lead in column]
+TRACE_MM = 15.0  # where a trace begins: margin and calibration pulse
+
+
+def dark(path):
+    """Pixels of ink: (rows, columns) of bool."""
+    return matplotlib.image.imread(path)[..., :3].max(axis=-1) < 0.4
+
+
+def ecg(samples=1000, leads=12):
+    return np.zeros((leads, samples))
+
+
+def predictions():
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, (80, 3))
+    labels[:, 2] = 0
+    return labels, np.clip(0.3 * labels + 0.7 * generator.random(labels.shape), 0, 1)
+
+
+def rows():
+    return [
+        {"method": method, "fraction": fraction, "value": value, "low": value - 0.01, "high": value + 0.01}
+        for method, shift in (("SimCLR", 0.0), ("scratch", -0.03))
+        for fraction, value in ((1.0, 0.9 + shift), (0.1, 0.85 + shift))
+    ]
+
+
+def test_paper_has_true_scale(tmp_path):
+    # 25.4 dots an inch: one pixel is one millimetre.
+    path = plot_ecg(ecg(), sampling_rate=100, leads=LEADS, path=tmp_path / "e.png", dpi=25.4)
+    height, width, _ = matplotlib.image.imread(path).shape
+    assert width == 2 * 5 + 10 + 250
+    assert height == 15 + 10 + 4 * 30
+    path = plot_ecg(
+        ecg(leads=3), sampling_rate=100, leads=["a", "b", "c"], path=path, layout="rows", dpi=25.4
+    )
+    assert matplotlib.image.imread(path).shape[0] == 15 + 10 + 3 * 20
+
+
+def test_one_millivolt_is_ten_millimetres_and_one_second_twenty_five(tmp_path):
+    signal = ecg(leads=1)
+    signal[0, 600] = 1.0  # at 6 s: a peak of 1 mV
+    dots = 10  # pixels a millimetre
+    path = plot_ecg(
+        signal, sampling_rate=100, leads=["II"], path=tmp_path / "e.png", layout="rows", dpi=dots * 25.4
+    )
+    ink = dark(path)
+    column = ink[:, round((TRACE_MM + 6 * 25) * dots)]
+    baseline = (15 + 10) * dots  # below the top: the header and half a row
+    top = np.flatnonzero(column).min()
+    # A mitred or rounded tip reaches beyond the peak by about half a line's width.
+    assert (baseline - top) / dots == pytest.approx(10, abs=0.35)
+    pulse = ink[:, round((5 + 4) * dots)]
+    assert (baseline - np.flatnonzero(pulse).min()) / dots == pytest.approx(10, abs=0.35)
+
+
+def test_a_lead_is_drawn_in_its_own_place_whatever_its_row(tmp_path):
+    signal = ecg()
+    signal[LEADS.index("V6"), 800:900] = 1.0
+    order = list(reversed(range(12)))
+    first = plot_ecg(signal, sampling_rate=100, leads=LEADS, path=tmp_path / "a.png")
+    second = plot_ecg(
+        signal[order], sampling_rate=100, leads=[LEADS[i] for i in order], path=tmp_path / "b.png"
+    )
+    assert first.read_bytes() == second.read_bytes()
+    dots = 150 / 25.4
+    flat = plot_ecg(ecg(), sampling_rate=100, leads=LEADS, path=tmp_path / "c.png")
+    changed = np.argwhere(dark(first) != dark(flat)) / dots  # millimetres from the top left corner
+    assert changed[:, 0].min() > 15 + 2 * 30  # third row
+    assert changed[:, 1].min() > TRACE_MM + 7.4 * 25  # fourth column
+
+
+def test_baseline_offsets_and_gaps_do_no_harm(tmp_path):
+    signal = np.sin(np.arange(12_000).reshape(12, 1000) / 9)
+    plain = plot_ecg(signal, sampling_rate=100, leads=LEADS, path=tmp_path / "a.png").read_bytes()
+    moved = plot_ecg(signal + 64.0, sampling_rate=100, leads=LEADS, path=tmp_path / "b.png").read_bytes()
+    assert plain == moved
+    signal[3] = np.nan
+    plot_ecg(signal, sampling_rate=100, leads=LEADS, path=tmp_path / "c.png")
+
+
+def test_only_ten_seconds_are_drawn_and_short_recordings_fill_a_quarter_a_lead(tmp_path):
+    long = plot_ecg(ecg(3000), sampling_rate=100, leads=LEADS, path=tmp_path / "a.png", dpi=25.4)
+    assert matplotlib.image.imread(long).shape[1] == 270
+    short = plot_ecg(ecg(400), sampling_rate=100, leads=LEADS, path=tmp_path / "b.png", dpi=25.4)
+    assert matplotlib.image.imread(short).shape[1] == 120
+
+
+def test_ecg_errors(tmp_path):
+    path = tmp_path / "e.png"
+    with pytest.raises(ValueError, match="one name a row"):
+        plot_ecg(ecg(), sampling_rate=100, leads=["I"], path=path)
+    with pytest.raises(ValueError, match=r"\['V6'\] are missing .* layout='rows'"):
+        plot_ecg(ecg(leads=11), sampling_rate=100, leads=LEADS[:11], path=path)
+    with pytest.raises(ValueError, match="layout '6x2'"):
+        plot_ecg(ecg(), sampling_rate=100, leads=LEADS, path=path, layout="6x2")
+    with pytest.raises(ValueError, match="sampling rate 0 Hz"):
+        plot_ecg(ecg(), sampling_rate=0, leads=LEADS, path=path)
+    with pytest.raises(ValueError, match=r"not named \.png"):
+        plot_ecg(ecg(), sampling_rate=100, leads=LEADS, path=tmp_path / "e.jpg")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("plot", [plot_roc, plot_precision_recall, plot_reliability])
+def test_figures_are_the_same_bytes_on_every_run(plot, tmp_path):
+    labels, scores = predictions()
+    first, second = (
+        plot(labels, scores, class_names=["A", "B", "never"], path=tmp_path / f"{i}.png").read_bytes()
+        for i in "ab"
+    )
+    assert first == second
+    assert b"Software" not in first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+    with pytest.raises(ValueError, match="do not name 3 classes"):
+        plot(labels, scores, class_names=["A"], path=tmp_path / "c.png")
+
+
+def test_label_efficiency_needs_no_interval_and_takes_one_fraction(tmp_path):
+    many = plot_label_efficiency(rows(), path=tmp_path / "a.png").read_bytes()
+    assert many == plot_label_efficiency(rows(), path=tmp_path / "b.png").read_bytes()
+    plot_label_efficiency([{"method": "A", "fraction": 0.1, "value": 0.8}], path=tmp_path / "c.png")
+    with pytest.raises(ValueError, match="0 rows"):
+        plot_label_efficiency([], path=tmp_path / "d.png")
+    with pytest.raises(ValueError, match=re.escape("(0, 1]")):
+        plot_label_efficiency([{"method": "A", "fraction": 10, "value": 0.8}], path=tmp_path / "d.png")
+
+
+def test_labels_are_moved_apart_in_order():
+    moved = _spread(np.array([0.9, 0.5, 0.91]), gap=0.1)
+    assert moved[1] < moved[0] < moved[2]
+    assert moved[2] - moved[0] == pytest.approx(0.1)
+    assert moved.mean() == pytest.approx(np.mean([0.9, 0.5, 0.91]))
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        save_png(new_figure(1, 1), tmp_path / "absent" / "a.png")
+    assert list(tmp_path.iterdir()) == []

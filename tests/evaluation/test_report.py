@@ -1,0 +1,144 @@
+import json
+
+import numpy as np
+import pytest
+
+from ssl_ecg_hf.evaluation.metrics import choose_thresholds, classification_metrics
+from ssl_ecg_hf.evaluation.predictions import Predictions
+from ssl_ecg_hf.evaluation.report import evaluate_predictions, load_metrics, save_metrics
+
+NAMES = ["NORM", "MI", "HYP"]
+RUN = {"dataset": {"name": "made up", "simulated": True}, "protocol": "test"}
+
+
+def predictions(seed, records=90, *, first_id=0):
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, (records, 3))
+    ids = np.arange(first_id, first_id + records)
+    return Predictions(
+        labels=labels,
+        logits=generator.normal(size=labels.shape) * 2 + labels,
+        patient_ids=ids // 2,
+        record_ids=ids,
+        age=[None, 39.9, 40, 59, 60, 80, 300, 25, 70] * (records // 9),
+        sex=["male", "female", None] * (records // 3),
+    )
+
+
+@pytest.fixture(scope="module")
+def metrics():
+    return evaluate_predictions(
+        test=predictions(0), validation=predictions(1, first_id=1000), class_names=NAMES, run=RUN, draws=60
+    )
+
+
+def test_thresholds_come_from_validation_and_are_frozen(metrics):
+    test, validation = predictions(0), predictions(1, first_id=1000)
+    thresholds = choose_thresholds(validation.labels, validation.scores)
+    assert list(metrics["thresholds"]["values"].values()) == thresholds.round(6).tolist()
+    expected = classification_metrics(test.labels, test.scores, class_names=NAMES, thresholds=thresholds)
+    for name in NAMES:
+        assert metrics["test"]["per_class"][name] == pytest.approx(expected["per_class"][name], abs=1e-6)
+
+
+def test_intervals_hold_their_estimates_and_those_are_the_test_metrics(metrics):
+    for key in ("auroc", "auprc", "f1"):
+        macro = metrics["intervals"][key]["macro"]
+        assert macro["estimate"] == pytest.approx(metrics["test"]["macro"][key], abs=2e-6)
+        assert macro["low"] < macro["estimate"] < macro["high"]
+        for name in NAMES:
+            estimate = metrics["intervals"][key]["per_class"][name]["estimate"]
+            assert estimate == pytest.approx(metrics["test"]["per_class"][name][key], abs=2e-6)
+    assert metrics["intervals"]["resampled"] == "patients"
+    assert metrics["data"]["test"]["records"] == 90
+    assert metrics["data"]["test"]["patients"] == 45
+
+
+def test_subgroups_hold_the_right_records(metrics):
+    assert {name: group["records"] for name, group in metrics["subgroups"]["age"].items()} == {
+        "0 to 39": 20, "40 to 59": 20, "60 to 79": 20, "80 and over": 20, "unknown": 10,
+    }  # fmt: skip
+    assert {name: group["records"] for name, group in metrics["subgroups"]["sex"].items()} == {
+        "female": 30, "male": 30, "unknown": 30,
+    }  # fmt: skip
+    unknown = metrics["subgroups"]["age"]["unknown"]  # ten records are too few to measure
+    assert (unknown["macro_auroc"], unknown["undefined"]) == (None, NAMES)
+    assert metrics["subgroups"]["age"]["0 to 39"]["macro_auroc"] is not None
+    test = predictions(0)
+    rows = np.asarray(test.sex) == "male"
+    expected = classification_metrics(test.labels[rows], test.scores[rows], class_names=NAMES)
+    assert metrics["subgroups"]["sex"]["male"]["macro_auroc"] == round(expected["macro"]["auroc"], 6)
+
+
+def test_temperature_is_fitted_on_validation(metrics):
+    assert metrics["calibration"]["temperature"] > 1.2  # the logits above are noisier than the labels allow
+    assert metrics["calibration"]["macro_ece_with_temperature"] < metrics["calibration"]["macro_ece"]
+    assert metrics["calibration"]["macro_ece"] == pytest.approx(metrics["test"]["macro"]["ece"], abs=2e-6)
+    assert sum(metrics["calibration"]["reliability"]["MI"]["count"]) == 90
+
+
+def test_the_same_predictions_give_the_same_file(metrics, tmp_path):
+    again = evaluate_predictions(
+        test=predictions(0), validation=predictions(1, first_id=1000), class_names=NAMES, run=RUN, draws=60
+    )
+    save_metrics(tmp_path / "a.json", metrics)
+    save_metrics(tmp_path / "b.json", again)
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert load_metrics(tmp_path / "a.json") == metrics
+
+
+def test_a_class_missing_in_validation_keeps_a_half_and_is_named():
+    validation = predictions(1, first_id=1000)
+    validation.labels[:, 2] = 0
+    found = evaluate_predictions(
+        test=predictions(0), validation=validation, class_names=NAMES, run=RUN, draws=5
+    )["thresholds"]
+    assert found["not_chosen"] == ["HYP"]
+    assert found["values"]["HYP"] == 0.5
+
+
+def test_without_columns_there_are_no_subgroups_and_records_are_resampled():
+    plain = [Predictions(labels=p.labels, logits=p.logits) for p in (predictions(0), predictions(1))]
+    found = evaluate_predictions(test=plain[0], validation=plain[1], class_names=NAMES, run=RUN, draws=5)
+    assert found["subgroups"] == {}
+    assert found["intervals"]["resampled"] == "records"
+    assert found["data"]["test"]["patients"] is None
+
+
+def test_shared_records_or_patients_are_refused():
+    with pytest.raises(ValueError, match="share 90 record_ids"):
+        evaluate_predictions(test=predictions(0), validation=predictions(1), class_names=NAMES, run=RUN)
+    test, validation = predictions(0), predictions(1, first_id=1000)
+    validation.patient_ids[0] = "7"
+    with pytest.raises(ValueError, match=r"share 1 patient_ids, e.g. \['7'\]; .* split the data by patient"):
+        evaluate_predictions(test=test, validation=validation, class_names=NAMES, run=RUN)
+
+
+@pytest.mark.parametrize("run", [{}, {"dataset": "PTB-XL"}, {"dataset": {"name": "PTB-XL"}}])
+def test_the_data_must_be_named(run):
+    with pytest.raises(ValueError, match="without its data"):
+        evaluate_predictions(
+            test=predictions(0), validation=predictions(1, first_id=1000), class_names=NAMES, run=run
+        )
+
+
+def test_files_have_sorted_keys_six_digits_and_no_leftovers(tmp_path):
+    path = tmp_path / "metrics.json"
+    save_metrics(path, {"b": np.float32(0.1), "a": [np.int64(3), None, True, 1 / 3], "c": {"ü": 1}})
+    assert path.read_text(encoding="utf-8").split() == [
+        *("{", '"a":', "[", "3,", "null,", "true,", "0.333333", "],"),
+        *('"b":', "0.1,", '"c":', "{", '"ü":', "1", "}", "}"),
+    ]
+    assert [found.name for found in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_a_refused_file_leaves_the_old_one(tmp_path):
+    path = tmp_path / "metrics.json"
+    save_metrics(path, {"a": 1})
+    with pytest.raises(ValueError, match="finite"):
+        save_metrics(path, {"a": float("nan")})
+    with pytest.raises(TypeError, match="ndarray"):
+        save_metrics(path, {"a": np.zeros(2)})
+    assert json.loads(path.read_text()) == {"a": 1}
+    with pytest.raises(ValueError, match="not a metrics file of schema 1"):
+        load_metrics(path)
