@@ -32,7 +32,7 @@ def read_table(path: Path) -> tuple[dict[str, Any], list[Cell]]:
         path: see `recipes/tables/` for an example; recipes are named relative to this file.
 
     Returns:
-        the content and its cells, method by method.
+        the content and its cells, seed by seed, so that an unfinished table compares all methods.
 
     Raises:
         ValueError: if the file is missing or lacks a key.
@@ -53,9 +53,9 @@ def read_table(path: Path) -> tuple[dict[str, Any], list[Cell]]:
             recipe=path.parent / method["recipe"],
             pretrained=method.get("pretrained"),
         )
-        for key, method in table["methods"].items()
-        for fraction in table["label_fractions"]
         for seed in table["seeds"]
+        for fraction in table["label_fractions"]
+        for key, method in table["methods"].items()
     ]
     return table, cells
 
@@ -108,6 +108,7 @@ def main(argv: list[str]) -> None:
     from ssl_ecg_hf.evaluation.report import load_metrics, save_metrics
     from ssl_ecg_hf.evaluation.summary import Run, summarize
     from ssl_ecg_hf.evaluation.table import summary_table
+    from ssl_ecg_hf.files import replacing
 
     table, cells = read_table(arguments.table)
     root = arguments.runs / table["name"]
@@ -135,7 +136,8 @@ def main(argv: list[str]) -> None:
     summary["pretraining_seconds"] = pretraining_seconds(root)
     save_metrics(results / "summary.json", summary)
     text = summary_table(summary)
-    (results / "table.md").write_text(text, encoding="utf-8")
+    with replacing(results / "table.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
     print(text)
 
 

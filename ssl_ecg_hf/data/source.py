@@ -14,6 +14,7 @@ from .ptbxl import load_ptbxl
 from .simulator import simulate_dataset
 
 SIMULATED = "simulated"
+PTBXL_RECORDS = {"train": ("folds 1-8", 17_418), "validation": ("fold 9", 2_183), "test": ("fold 10", 2_198)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,8 @@ def load_recordings(
             "name": "PTB-XL",
             "simulated": False,
             "database_sha256": hashlib.sha256(database).hexdigest(),
+            "split": "folds 1-8 train, 9 validation, 10 test",
+            "note": _completeness(splits),
         }
         class_names = SUPERCLASSES
     elif (Path(data) / "dataset_dict.json").is_file():
@@ -83,6 +86,15 @@ def load_recordings(
     description["sampling_rate"] = float(sampling_rate)
     description["records"] = {name: len(split) for name, split in splits.items()}
     return Recordings(splits=splits, class_names=tuple(class_names), description=description)
+
+
+def _completeness(splits: DatasetDict) -> str:
+    """Say how much of PTB-XL 1.0.3 is there."""
+    parts = [
+        f"{len(splits[name]):,} of the {whole:,} records of {folds}"
+        for name, (folds, whole) in PTBXL_RECORDS.items()
+    ]
+    return "PTB-XL 1.0.3: " + ", ".join(parts) + "."
 
 
 def _check_class_names(splits: DatasetDict, class_names: tuple[str, ...], data: str) -> None:

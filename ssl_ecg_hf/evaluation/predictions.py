@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ssl_ecg_hf.evaluation.checks import check_labels, check_same_shape
+from ssl_ecg_hf.files import replacing
 
 _REQUIRED = ("labels", "logits")
 _TEXT = ("patient_ids", "record_ids", "sex")
@@ -72,17 +72,9 @@ def save_predictions(path: str | Path, predictions: Predictions) -> None:
         path: file to write; its folder must exist.
         predictions: what to write; columns that are None are left out.
     """
-    path = Path(path)
     columns = {name: getattr(predictions, name) for name in Predictions.__dataclass_fields__}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez_compressed(
-                file, **{name: column for name, column in columns.items() if column is not None}
-            )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **{name: column for name, column in columns.items() if column is not None})
 
 
 def load_predictions(path: str | Path) -> Predictions:

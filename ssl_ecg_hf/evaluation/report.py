@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from ssl_ecg_hf.evaluation.checks import check_class_names
 from ssl_ecg_hf.evaluation.metrics import choose_thresholds, classification_metrics, undefined_classes
 from ssl_ecg_hf.evaluation.predictions import Predictions
 from ssl_ecg_hf.evaluation.weighted import weighted_auprc, weighted_auroc, weighted_f1
+from ssl_ecg_hf.files import write_json
 
 SCHEMA = 1
 """Version of the layout of metrics.json, described in docs/metrics.md."""
@@ -110,14 +110,7 @@ def save_metrics(path: str | Path, metrics: Mapping[str, Any]) -> None:
         ValueError: if a number is NaN or infinite.
         TypeError: if a value is not plain.
     """
-    path = Path(path)
-    text = json.dumps(_plain(metrics), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_json(path, _plain(metrics))
 
 
 def load_metrics(path: str | Path) -> dict[str, Any]:

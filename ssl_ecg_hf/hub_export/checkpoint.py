@@ -86,7 +86,7 @@ def load_feature_extractor(checkpoint: Path, config: SslEcgConfig) -> SslEcgFeat
     Raises:
         ExportError: if the two disagree on leads, sampling rate or length.
     """
-    built = SslEcgFeatureExtractor(config.leads, config.sampling_rate, num_samples=config.num_samples)
+    built = SslEcgFeatureExtractor.for_model(config)
     if not (checkpoint / "preprocessor_config.json").is_file():
         return built
     saved = SslEcgFeatureExtractor.from_pretrained(checkpoint)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import BatchFeature, FeatureExtractionMixin
 
-from .configuration_ssl_ecg import STANDARD_LEADS
+from .configuration_ssl_ecg import STANDARD_LEADS, SslEcgConfig
 from .limb_leads_ssl_ecg import LIMB_LEADS, derive_limb_lead
 from .resampling_ssl_ecg import resample, resampled_length
 
@@ -182,6 +182,11 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
         if missing_leads not in ("mask", "raise"):
             raise ValueError(f"missing_leads={missing_leads!r}; expected 'mask' or 'raise'")
         super().__init__(**kwargs)
+
+    @classmethod
+    def for_model(cls, config: SslEcgConfig) -> SslEcgFeatureExtractor:
+        """Return the extractor that produces what a model with this configuration takes."""
+        return cls(config.leads, config.sampling_rate, num_samples=config.num_samples)
 
     def __call__(
         self,

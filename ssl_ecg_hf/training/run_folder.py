@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ssl_ecg_hf.evaluation.recipe import RECIPE, read_recipe
-from ssl_ecg_hf.evaluation.report import save_metrics
+from ssl_ecg_hf.files import write_json
 from ssl_ecg_hf.modeling import SslEcgFeatureExtractor
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
@@ -53,16 +53,13 @@ def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool) -> Path |
             "resume, choose another --output_dir or pass --overwrite"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    save_metrics(folder / RECIPE, recipe)
+    write_json(folder / RECIPE, recipe)
     return last_complete_checkpoint(folder)
 
 
 def save_checkpoint(model: Any, folder: Path) -> None:
     """Write weights, configuration and feature extractor; `config.json`, which marks a finished run, last."""
-    config = model.config
-    extractor = SslEcgFeatureExtractor(
-        leads=list(config.leads), sampling_rate=config.sampling_rate, num_samples=config.num_samples
-    )
+    extractor = SslEcgFeatureExtractor.for_model(model.config)
     staging = folder / ".saving"
     model.save_pretrained(staging)
     extractor.save_pretrained(staging)

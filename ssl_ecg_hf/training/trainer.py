@@ -18,7 +18,7 @@ from ssl_ecg_hf.data.splits import labelled
 from ssl_ecg_hf.evaluation.inference import embed
 from ssl_ecg_hf.evaluation.metrics import macro_auroc
 from ssl_ecg_hf.evaluation.representation import alignment, effective_rank, knn_probe, uniformity
-from ssl_ecg_hf.modeling import SslEcgForPreTraining
+from ssl_ecg_hf.modeling import SslEcgFeatureExtractor, SslEcgForPreTraining
 from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments, resolve_augmentation
 from ssl_ecg_hf.training.augmentations import Compose
 from ssl_ecg_hf.training.losses import build_loss
@@ -139,6 +139,8 @@ class SslEcgTrainer(Trainer):
                 labels = torch.as_tensor(train_dataset.column("labels"))
                 self.classification_loss = build_loss(options.classification_loss, labels)
         args.remove_unused_columns = False
+        # Saved with every checkpoint, so that each one knows how its input is prepared.
+        kwargs.setdefault("processing_class", SslEcgFeatureExtractor.for_model(model.config))
         super().__init__(
             model=model,
             args=args,
