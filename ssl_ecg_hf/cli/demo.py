@@ -8,17 +8,29 @@ from pathlib import Path
 from typing import Any
 
 RECORDS = 3000
-LABELS = 0.1
-STEPS: dict[str, list[str]] = {
-    "simclr": ["--num_train_epochs", "10", "--learning_rate", "1e-3", "--warmup_steps", "20"],
-    "finetune": ["--num_train_epochs", "20", "--learning_rate", "1e-3", "--encoder_learning_rate", "3e-4"],
-    "scratch": ["--num_train_epochs", "20", "--learning_rate", "1e-3"],
+COMMON: dict[str, Any] = {
+    "data": "simulated",
+    "per_device_eval_batch_size": 256,
+    "lr_scheduler_type": "cosine",
+    "learning_rate": 1e-3,
+    "weight_decay": 0.01,
+    "bf16": True,
+    "logging_steps": 10,
+    "save_total_limit": 1,
+    "overwrite": True,
 }
-COMMON = [
-    "--weight_decay", "0.01", "--lr_scheduler_type", "cosine", "--bf16", "true", "--logging_steps", "10",
-    "--per_device_train_batch_size", "128", "--per_device_eval_batch_size", "256", "--overwrite", "true",
-    "--save_total_limit", "1",
-]  # fmt: skip
+PRETRAINING: dict[str, Any] = COMMON | {
+    "num_train_epochs": 10,
+    "per_device_train_batch_size": 128,
+    "warmup_steps": 20,
+    "eval_strategy": "epoch",
+}
+TRAINING: dict[str, Any] = COMMON | {
+    "label_fraction": 0.1,
+    "num_train_epochs": 20,
+    "per_device_train_batch_size": 32,
+    "augmentations": "light",
+}
 
 
 def announce(step: str, started: float) -> None:
@@ -38,29 +50,28 @@ def main(argv: list[str]) -> None:
     from ssl_ecg_hf.cli.evaluate import main as evaluate
     from ssl_ecg_hf.cli.export import main as export
     from ssl_ecg_hf.cli.finetune import main as finetune
+    from ssl_ecg_hf.cli.parsing import words_of
     from ssl_ecg_hf.cli.pretrain import main as pretrain
     from ssl_ecg_hf.evaluation.report import load_metrics
     from ssl_ecg_hf.evaluation.table import align
 
     root = arguments.output_dir
-    data = ["--data", "simulated", "--num_records", str(arguments.num_records)]
+    records = {"num_records": arguments.num_records}
     announce(f"pretraining with SimCLR on {arguments.num_records} simulated recordings, no labels", started)
-    pretrain(
-        [*data, *COMMON, *STEPS["simclr"], "--eval_strategy", "epoch", "--output_dir", str(root / "simclr")]
-    )
-    pretrained = ["--model", str(root / "simclr")]
-    runs = {
-        "random encoder, frozen": ("random_probe", ["--probe", "true"]),
-        "SimCLR, frozen": ("simclr_probe", ["--probe", "true", *pretrained]),
-        "from scratch": ("scratch", [*STEPS["scratch"], "--augmentations", "light"]),
-        "SimCLR, fine-tuned": ("finetune", [*STEPS["finetune"], "--augmentations", "light", *pretrained]),
+    pretrain(words_of(PRETRAINING | records | {"output_dir": root / "simclr"}))
+    pretrained = {"model": root / "simclr"}
+    runs: dict[str, tuple[str, dict[str, Any]]] = {
+        "random encoder, frozen": ("random_probe", {"probe": True}),
+        "SimCLR, frozen": ("simclr_probe", {"probe": True, **pretrained}),
+        "from scratch": ("scratch", {}),
+        "SimCLR, fine-tuned": ("finetune", {"encoder_learning_rate": 3e-4, **pretrained}),
     }
     rows = [["10 % of the labels", "macro AUROC (test)", "macro F1"]]
-    for title, (name, words) in runs.items():
+    for title, (name, options) in runs.items():
         announce(f"{title}: training and evaluating", started)
         folder = root / name
-        finetune([*data, *COMMON, *words, "--label_fraction", str(LABELS), "--output_dir", str(folder)])
-        evaluate(["--model", str(folder), *data])
+        finetune(words_of(TRAINING | records | options | {"output_dir": folder}))
+        evaluate(words_of({"model": folder, "data": "simulated", **records}))
         macro = load_metrics(folder / "metrics.json")["test"]["macro"]
         rows.append([title, f"{macro['auroc']:.3f}", f"{macro['f1']:.3f}"])
     announce("exporting the fine-tuned classifier and verifying it in a clean process", started)
@@ -69,15 +80,16 @@ def main(argv: list[str]) -> None:
     announce("done", started)
     print(align(rows))
     print("\nSimulated recordings: these numbers show that the program works, nothing about patients.\n")
-    picture = predict_samples(exported, arguments.num_records)
-    print(f"\nhub-ready folder: {exported}\npicture of these recordings: {picture}")
+    pictures = predict_samples(exported, arguments.num_records)
+    print("\npictures of these recordings:", *pictures, sep="\n  ")
+    print(f"hub-ready folder: {exported}")
 
 
-def predict_samples(exported: Path, num_records: int) -> Path:
-    """Write a test recording of each class as WFDB-free `.npy`, predict it, and draw it.
+def predict_samples(exported: Path, num_records: int) -> list[Path]:
+    """Write a test recording of each class as `.npy`, predict them from these files, and draw them.
 
     Returns:
-        the picture's path.
+        the pictures' paths.
     """
     import numpy as np
 
@@ -85,25 +97,26 @@ def predict_samples(exported: Path, num_records: int) -> Path:
     from ssl_ecg_hf.data import STANDARD_LEADS, SUPERCLASSES, simulate_dataset
     from ssl_ecg_hf.data.splits import dataset_labels
     from ssl_ecg_hf.evaluation.ecg_plot import plot_ecg
+    from ssl_ecg_hf.files import replacing
 
     test = simulate_dataset(num_records)["test"]
     labels = dataset_labels(test)
     folder = exported.parent / "samples"
     folder.mkdir(exist_ok=True)
-    files = []
-    signal: Any = None
-    for index, name in enumerate(SUPERCLASSES):
-        row = int(np.flatnonzero(labels[:, index])[0])
+    files: list[Path] = []
+    taken: set[int] = set()
+    for index in range(len(SUPERCLASSES)):
+        row = next((row for row in np.flatnonzero(labels[:, index]).tolist() if row not in taken), None)
+        if row is None:
+            continue
+        taken.add(row)
+        name = "+".join(name for name, positive in zip(SUPERCLASSES, labels[row], strict=True) if positive)
         signal = np.asarray(test[row]["signal_uv"], dtype=np.float32) / 1000
-        files.append(folder / f"{'+'.join(np.array(SUPERCLASSES)[labels[row] > 0])}_{row}.npy")
-        np.save(files[-1], signal)
-        plot_ecg(
-            signal,
-            sampling_rate=100,
-            leads=STANDARD_LEADS,
-            title=f"simulated, {files[-1].stem.rpartition('_')[0]}",
-            path=files[-1].with_suffix(".png"),
-        )
+        files.append(folder / f"{row:04d}_{name}.npy")
+        with replacing(files[-1]) as temporary, temporary.open("wb") as file:
+            np.save(file, signal)
+        picture = files[-1].with_suffix(".png")
+        plot_ecg(signal, sampling_rate=100, leads=STANDARD_LEADS, title=f"simulated, {name}", path=picture)
     stated = ["--sampling_rate", "100", "--unit", "mV", "--leads", *STANDARD_LEADS]
     predict([str(exported), *map(str, files), *stated])
-    return files[0].with_suffix(".png")
+    return [file.with_suffix(".png") for file in files]

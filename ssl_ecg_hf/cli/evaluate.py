@@ -11,6 +11,9 @@ def main(argv: list[str]) -> None:
     from ssl_ecg_hf.evaluation.table import metrics_table
 
     what, data = parse(
-        "evaluate", (EvaluationArguments, DataArguments), argv, example="ssl-ecg evaluate --model runs/probe --data DIR"
+        "evaluate",
+        (EvaluationArguments, DataArguments),
+        argv,
+        example="ssl-ecg evaluate --model runs/probe --data DIR",
     )
     print(metrics_table(evaluate(what, data)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 def main(argv: list[str]) -> None:
     """Train a classifier and print where its checkpoint lies."""
+    import torch.distributed as dist
+
     from ssl_ecg_hf.cli.parsing import parse
     from ssl_ecg_hf.data.source import DataArguments
     from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
@@ -14,6 +16,10 @@ def main(argv: list[str]) -> None:
         "finetune",
         (FinetuningArguments, DataArguments, SslEcgTrainingArguments),
         argv,
-        example="ssl-ecg finetune recipes/finetune_ptbxl.yaml --model runs/simclr --data DIR --label_fraction 0.1",
+        example="ssl-ecg finetune recipes/finetune_ptbxl.yaml --model runs/simclr_ptbxl --data DIR",
     )
-    print(f"checkpoint: {finetune(what, data, args)}")
+    folder = finetune(what, data, args)
+    if args.process_index == 0:
+        print(f"checkpoint: {folder}")
+    if dist.is_initialized():
+        dist.destroy_process_group()

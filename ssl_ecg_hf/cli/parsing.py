@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,28 @@ import yaml
 from transformers import HfArgumentParser
 
 
+def words_of(options: Mapping[str, Any]) -> list[str]:
+    """Return options as command-line words; mappings become JSON text, lists several words, None is left out.
+
+    Example:
+        >>> words_of({"bf16": True, "leads": ["I", "II"], "seed": None})
+        ['--bf16', 'true', '--leads', 'I', 'II']
+    """
+    words = []
+    for name, value in options.items():
+        if value is None:
+            continue
+        values = value if isinstance(value, list) else [value]
+        words.append(f"--{name}")
+        words.extend(json.dumps(item) if isinstance(item, dict | bool) else str(item) for item in values)
+    return words
+
+
 def recipe_words(path: Path) -> list[str]:
     """Return a YAML recipe as command-line words, so that words after them override it.
 
     Args:
-        path: a mapping of option names to values; mappings become JSON text, lists several words.
+        path: a mapping of option names to values.
 
     Raises:
         ValueError: if the file is missing or is no mapping.
@@ -25,17 +42,12 @@ def recipe_words(path: Path) -> list[str]:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ValueError(f"recipe {path} must be a mapping of options to values")
-    words = []
-    for name, value in content.items():
-        if value is None:
-            continue
-        values = value if isinstance(value, list) else [value]
-        words.append(f"--{name}")
-        words.extend(json.dumps(item) if isinstance(item, dict | bool) else str(item) for item in values)
-    return words
+    return words_of(content)
 
 
-def parse(verb: str, dataclasses: Sequence[type], argv: Sequence[str], *, example: str = "") -> tuple[Any, ...]:
+def parse(
+    verb: str, dataclasses: Sequence[type], argv: Sequence[str], *, example: str = ""
+) -> tuple[Any, ...]:
     """Parse `[RECIPE.yaml] [--option value ...]` into dataclasses; the command line wins over the recipe.
 
     Args:

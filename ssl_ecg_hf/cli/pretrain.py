@@ -5,6 +5,8 @@ from __future__ import annotations
 
 def main(argv: list[str]) -> None:
     """Pretrain an encoder and print where its checkpoint lies."""
+    import torch.distributed as dist
+
     from ssl_ecg_hf.cli.parsing import parse
     from ssl_ecg_hf.data.source import DataArguments
     from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
@@ -16,4 +18,8 @@ def main(argv: list[str]) -> None:
         argv,
         example="ssl-ecg pretrain recipes/simclr_ptbxl.yaml --data DIR",
     )
-    print(f"checkpoint: {pretrain(what, data, args)}")
+    folder = pretrain(what, data, args)
+    if args.process_index == 0:
+        print(f"checkpoint: {folder}")
+    if dist.is_initialized():
+        dist.destroy_process_group()

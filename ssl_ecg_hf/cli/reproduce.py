@@ -98,8 +98,12 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="ssl-ecg reproduce", description=main.__doc__)
     parser.add_argument("table", type=Path, help="YAML file, e.g. recipes/tables/ptbxl_10_percent.yaml")
     parser.add_argument("--data", required=True, help="folder of PTB-XL, or 'simulated'")
-    parser.add_argument("--runs", type=Path, default=Path("runs/reproduce"), help="where checkpoints are kept")
-    parser.add_argument("--results", type=Path, default=Path("docs/results"), help="where results are written")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs/reproduce"), help="where checkpoints are kept"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=Path("docs/results"), help="where results are written"
+    )
     arguments = parser.parse_args(argv)
 
     from tqdm.auto import tqdm
@@ -146,5 +150,7 @@ def pretraining_seconds(root: Path) -> dict[str, float]:
     found = {}
     for state in sorted(root.glob("pretrained-*/trainer_state.json")):
         history = json.loads(state.read_text(encoding="utf-8"))["log_history"]
-        found[state.parent.name] = max((entry["train_runtime"] for entry in history if "train_runtime" in entry))
+        found[state.parent.name] = max(
+            entry["train_runtime"] for entry in history if "train_runtime" in entry
+        )
     return found

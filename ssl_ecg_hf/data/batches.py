@@ -55,7 +55,7 @@ def to_millivolts(batch: Mapping[str, Tensor]) -> Tensor:
         )
     if signal.is_floating_point() != wants_float:
         raise ValueError(
-            f"the signals are {signal.dtype}; integers in microvolts belong into a column {MICROVOLT_COLUMN!r}, "
-            f"floats in millivolts into {MILLIVOLT_COLUMN!r}"
+            f"the signals are {signal.dtype}; integers in microvolts belong into a column "
+            f"{MICROVOLT_COLUMN!r}, floats in millivolts into {MILLIVOLT_COLUMN!r}"
         )
     return signal.float() if wants_float else signal.float() / 1000

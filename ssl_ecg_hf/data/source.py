@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from datasets import DatasetDict, load_from_disk
+import numpy as np
+from datasets import Dataset, DatasetDict, load_from_disk
 
 from .labels import SUPERCLASSES
 from .ptbxl import load_ptbxl
+from .signals import numeric_column
 from .simulator import simulate_dataset
 
 SIMULATED = "simulated"
@@ -47,7 +49,7 @@ def load_recordings(
     Args:
         data: `"simulated"`, a folder of PTB-XL in PhysioNet's layout, or a `DatasetDict` written by
             `save_to_disk` with the splits train, validation and test.
-        sampling_rate: Hz, of PTB-XL and the simulator; a saved dataset states its own.
+        sampling_rate: Hz, of PTB-XL, the simulator and of saved datasets without a column `sampling_rate`.
         num_records: records to simulate.
         seed: of the simulator.
         drop_bad: leave unreadable records of PTB-XL out in place of an error.
@@ -55,11 +57,11 @@ def load_recordings(
         class_names: names of the columns of `labels` of a saved dataset.
 
     Raises:
-        ValueError: if `data` is none of these, or splits or class names are missing.
+        ValueError: if `data` is none of these, splits or class names are missing, or sampling rates differ.
     """
     if data == SIMULATED:
         splits = simulate_dataset(num_records, seed=seed, sampling_rate=float(sampling_rate))
-        description = {"name": "simulated ECGs", "simulated": True, "seed": seed}
+        description = {"name": "ECG simulator", "simulated": True, "seed": seed}
         class_names = SUPERCLASSES
     elif (Path(data) / "ptbxl_database.csv").is_file() or (Path(data) / "scp_statements.csv").is_file():
         splits = load_ptbxl(data, sampling_rate=sampling_rate, cache_dir=cache_dir, drop_bad=drop_bad)
@@ -77,13 +79,13 @@ def load_recordings(
         description = {"name": Path(data).name, "simulated": False}
     else:
         raise ValueError(
-            f"--data {data!r} is neither {SIMULATED!r}, nor a folder with ptbxl_database.csv, nor a DatasetDict "
-            "written by save_to_disk. Get PTB-XL with: ssl-ecg download ptbxl DEST"
+            f"--data {data!r} is neither {SIMULATED!r}, nor a folder with ptbxl_database.csv, nor a "
+            "DatasetDict written by save_to_disk. Get PTB-XL with: ssl-ecg download ptbxl DEST"
         )
     if missing := [name for name in ("train", "validation", "test") if name not in splits]:
         raise ValueError(f"the dataset in {data!r} has splits {sorted(splits)}; missing: {missing}")
     _check_class_names(splits, class_names, data)
-    description["sampling_rate"] = float(sampling_rate)
+    description["sampling_rate"] = _sampling_rate(splits["train"], otherwise=float(sampling_rate))
     description["records"] = {name: len(split) for name, split in splits.items()}
     return Recordings(splits=splits, class_names=tuple(class_names), description=description)
 
@@ -95,6 +97,16 @@ def _completeness(splits: DatasetDict) -> str:
         for name, (folds, whole) in PTBXL_RECORDS.items()
     ]
     return "PTB-XL 1.0.3: " + ", ".join(parts) + "."
+
+
+def _sampling_rate(train: Dataset, *, otherwise: float) -> float:
+    """Return the rate that the recordings state (Hz), else that of the arguments."""
+    if "sampling_rate" not in train.column_names or not len(train):
+        return otherwise
+    rates = np.unique(numeric_column(train, "sampling_rate"))
+    if len(rates) != 1:
+        raise ValueError(f"the train split mixes sampling rates {rates[:5].tolist()} Hz; resample it to one")
+    return float(rates[0])
 
 
 def _check_class_names(splits: DatasetDict, class_names: tuple[str, ...], data: str) -> None:
@@ -121,7 +133,9 @@ class DataArguments:
     num_records: int = field(default=1000, metadata={"help": "Records to simulate."})
     simulation_seed: int = field(default=0, metadata={"help": "Seed of the simulator."})
     drop_bad: bool = field(default=False, metadata={"help": "Leave unreadable records out."})
-    cache_dir: str | None = field(default=None, metadata={"help": "Default: $SSL_ECG_CACHE or ~/.cache/ssl_ecg_hf."})
+    cache_dir: str | None = field(
+        default=None, metadata={"help": "Default: $SSL_ECG_CACHE or ~/.cache/ssl_ecg_hf."}
+    )
     class_names: list[str] = field(
         default_factory=list, metadata={"help": "Names of the label columns of a saved dataset."}
     )

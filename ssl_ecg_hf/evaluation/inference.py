@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,50 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ssl_ecg_hf.data.batches import collate, to_millivolts
-from ssl_ecg_hf.data.signals import SignalTable
+from ssl_ecg_hf.data.schema import MILLIVOLT_COLUMN
+from ssl_ecg_hf.data.signals import SignalTable, numeric_column
+from ssl_ecg_hf.modeling import SslEcgConfig
 from ssl_ecg_hf.modeling.modeling_ssl_ecg import pool
 
 
-def _signals(dataset: Dataset, *, batch_size: int, description: str, progress: bool) -> Iterator[Tensor]:
-    table = SignalTable(dataset)
+def signal_table(dataset: Dataset, config: SslEcgConfig, *, columns: Sequence[str] = ()) -> SignalTable:
+    """Wrap recordings for fast reading and check that they fit a model.
+
+    Args:
+        dataset: with a column `signal` (floats, mV) or `signal_uv` (integers, microvolts).
+        config: of the model; its lead count and sampling rate count.
+        columns: further columns to deliver.
+
+    Raises:
+        ValueError: if lead count, sampling rate or the kind of numbers does not fit.
+    """
+    table = SignalTable(dataset, columns=columns)
+    if not len(table):
+        return table
+    if table.signal_name == MILLIVOLT_COLUMN and np.asarray(dataset[0][MILLIVOLT_COLUMN]).dtype.kind != "f":
+        raise ValueError(
+            f"the column {MILLIVOLT_COLUMN!r} holds integers; expected floats in millivolts. Integers in "
+            "microvolts belong into a column 'signal_uv'"
+        )
+    if table.signal_shape[0] != config.num_leads:
+        raise ValueError(
+            f"the dataset has recordings of {table.signal_shape[0]} leads, the model expects "
+            f"{config.num_leads}: {list(config.leads)}"
+        )
+    if "sampling_rate" in dataset.column_names:
+        rates = np.unique(numeric_column(dataset, "sampling_rate"))
+        if not np.allclose(rates, config.sampling_rate, rtol=1e-6):
+            raise ValueError(
+                f"the dataset is sampled at {rates[:5].tolist()} Hz, the model at {config.sampling_rate} Hz; "
+                "load the recordings at the model's rate or set sampling_rate of the configuration"
+            )
+    return table
+
+
+def _signals(
+    dataset: Dataset, config: SslEcgConfig, *, batch_size: int, description: str, progress: bool
+) -> Iterator[Tensor]:
+    table = signal_table(dataset, config)
     starts = range(0, len(table), batch_size)
     for start in tqdm(starts, desc=description, unit="batch", disable=not progress, leave=False):
         rows = range(start, min(start + batch_size, len(table)))
@@ -44,7 +82,9 @@ def embed(
     model.eval()
     parts = [
         pool(model.encoder(model.prepare(signal.to(model.device)))).cpu().numpy()
-        for signal in _signals(dataset, batch_size=batch_size, description="embedding", progress=progress)
+        for signal in _signals(
+            dataset, model.config, batch_size=batch_size, description="embedding", progress=progress
+        )
     ]
     model.train(was_training)
     return np.concatenate(parts)
@@ -69,7 +109,9 @@ def predict_logits(
     model.eval()
     parts = [
         model(signal.to(model.device)).logits.cpu().numpy()
-        for signal in _signals(dataset, batch_size=batch_size, description="predicting", progress=progress)
+        for signal in _signals(
+            dataset, model.config, batch_size=batch_size, description="predicting", progress=progress
+        )
     ]
     model.train(was_training)
     return np.concatenate(parts)

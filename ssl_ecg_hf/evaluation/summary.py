@@ -45,10 +45,10 @@ def summarize(
 
     Returns:
         `"rows"`: per method and label fraction the seeds, mean, standard deviation and Student-t interval of
-        the test macro AUROC over seeds, the same of validation, and the mean F1 at the frozen thresholds.
+        the test macro AUROC over seeds, the same of validation, of F1 at the frozen thresholds and of AUPRC.
         `"comparisons"`: difference of macro AUROC on the test records with its bootstrap interval by
-        patient, p-value, Holm-corrected p-value and a verdict at 5 %. The difference is that of the means over
-        seeds.
+        patient, p-value, Holm-corrected p-value and a verdict at 5 %. The difference is that of the means
+        over seeds.
     """
     cells: dict[tuple[str, float], list[Run]] = {}
     for run in runs:

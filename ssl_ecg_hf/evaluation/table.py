@@ -48,7 +48,8 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
     data = metrics["run"]["dataset"]
     return (
         f"{data['name']}, test split, {test['records']} recordings\n{align(rows)}\n"
-        f"macro AUROC {_text(interval['estimate'])}, {100 * metrics['intervals']['confidence']:.0f} % interval "
+        f"macro AUROC {_text(interval['estimate'])}, "
+        f"{100 * metrics['intervals']['confidence']:.0f} % interval "
         f"{_text(interval['low'])} to {_text(interval['high'])} (bootstrap by patient)"
     )
 
@@ -69,13 +70,13 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         spread = "" if auroc["std"] is None else f" ± {auroc['std']:.4f}"
         interval = "" if auroc["low"] is None else f"{auroc['low']:.4f} to {auroc['high']:.4f}"
         lines.append(
-            f"| {row['method']} | {100 * row['label_fraction']:g} % | {len(row['seeds'])} | {auroc['mean']:.4f}{spread} "
-            f"| {interval} | {_text(f1['mean'])} | {validation['mean']:.4f} |"
+            f"| {row['method']} | {100 * row['label_fraction']:g} % | {len(row['seeds'])} "
+            f"| {auroc['mean']:.4f}{spread} | {interval} | {_text(f1['mean'])} | {validation['mean']:.4f} |"
         )
     lines += [
         "",
-        "Differences of the mean test macro AUROC; interval and p from a paired bootstrap of the test patients, "
-        "p corrected by Holm:",
+        "Differences of the mean test macro AUROC; interval and p from a paired bootstrap of the test "
+        "patients, p corrected by Holm:",
         "",
     ]
     for entry in summary["comparisons"]:

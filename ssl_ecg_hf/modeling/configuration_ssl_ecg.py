@@ -1,7 +1,6 @@
 """Configuration shared by every SslEcg model class."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: `strict` does not check fields whose annotation is text.
 from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
@@ -85,7 +84,8 @@ class SslEcgConfig(PreTrainedConfig):
             return
         if len(self.thresholds) != self.num_labels or not all(0 <= t <= 1 for t in self.thresholds):
             raise ValueError(
-                f"thresholds must hold {self.num_labels} numbers in [0, 1], one per label; got {self.thresholds}"
+                f"thresholds must hold {self.num_labels} numbers in [0, 1], one per label; "
+                f"got {self.thresholds}"
             )
 
 

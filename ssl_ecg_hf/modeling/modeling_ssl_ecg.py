@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,15 +22,34 @@ from .encoder_cnn import CnnEncoder
 ENCODERS: dict[str, type[Encoder]] = {"cnn": CnnEncoder}
 
 
+def checked_options(field: str, given: Mapping[str, Any] | None, target: type) -> dict[str, Any]:
+    """Return the options that a configuration holds for a class.
+
+    Args:
+        field: their name in the configuration, for the message.
+        given: the options.
+        target: the class that takes them as keyword-only arguments.
+
+    Raises:
+        ValueError: if the class does not know one of them.
+    """
+    parameters = inspect.signature(target).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    if unknown := sorted(set(given or {}) - set(known)):
+        raise ValueError(f"{field} has no option {unknown} for {target.__name__}; it has {known}")
+    return dict(given or {})
+
+
 def build_encoder(config: SslEcgConfig) -> Encoder:
     """Return a new encoder as the configuration describes it.
 
     Raises:
-        ValueError: for an unknown `encoder_type`.
+        ValueError: for an unknown `encoder_type` or option.
     """
     if config.encoder_type not in ENCODERS:
         raise ValueError(f"unknown encoder_type {config.encoder_type!r}; known are {sorted(ENCODERS)}")
-    return ENCODERS[config.encoder_type](config.num_leads, **config.encoder_options)
+    encoder = ENCODERS[config.encoder_type]
+    return encoder(config.num_leads, **checked_options("encoder_options", config.encoder_options, encoder))
 
 
 def normalize(signal: Tensor, config: SslEcgConfig) -> Tensor:
@@ -260,7 +282,7 @@ class SslEcgForSequenceClassification(SslEcgPreTrainedModel):
             `logits` (batch, labels), `pooler_output` (batch, channels) and, with labels, `loss`.
         """
         pooled = pool(self.encoder(self.prepare(input_values, lead_mask)))
-        logits = self.classifier(self.dropout(pooled)).float()
+        logits = self.classifier(self.dropout(pooled).to(self.classifier.weight.dtype)).float()
         loss = None
         if labels is not None and self.config.problem_type == "single_label_classification":
             loss = F.cross_entropy(logits, labels)

@@ -12,13 +12,19 @@ from torch.nn import functional as F
 from transformers import initialization as init
 
 from .configuration_ssl_ecg import SslEcgConfig
-from .modeling_ssl_ecg import SslEcgForPreTraining, SslEcgForPreTrainingOutput, build_encoder
+from .modeling_ssl_ecg import (
+    SslEcgForPreTraining,
+    SslEcgForPreTrainingOutput,
+    build_encoder,
+    checked_options,
+)
 
 
 def byol_loss(predictions: Tensor, targets: Tensor) -> Tensor:
     """Squared distance of unit vectors, 2 - 2 cos, over all ordered pairs of different views, in float32.
 
-    With two views this is half of equation 2 of the paper, symmetrised: its two terms are averaged, not added.
+    With two views this is half of equation 2 of the paper, symmetrised: its two terms are averaged, not
+    added.
 
     Args:
         predictions: (batch, views, size) of the online network.
@@ -114,7 +120,9 @@ class SslEcgForBYOL(SslEcgForPreTraining):
 
     def __init__(self, config: SslEcgConfig) -> None:
         super().__init__(config)
-        self.options = BYOLOptions(**config.objective_options)
+        self.options = BYOLOptions(
+            **checked_options("objective_options", config.objective_options, BYOLOptions)
+        )
         hidden_size, projection_size = self.options.hidden_size, self.options.projection_size
         self.encoder = build_encoder(config)
         self.projector = mlp(self.encoder.output_size, hidden_size, projection_size)
@@ -127,6 +135,14 @@ class SslEcgForBYOL(SslEcgForPreTraining):
         # Also what makes Transformers call `_init_weights` for this class itself.
         self.register_buffer("num_target_updates", torch.zeros((), dtype=torch.int64))
         self.post_init()
+        self.train()
+
+    def train(self, mode: bool = True) -> SslEcgForBYOL:
+        """Set training mode; the target never asks for gradients (`from_pretrained` would turn them on)."""
+        super().train(mode)
+        self.target_encoder.requires_grad_(False)
+        self.target_projector.requires_grad_(False)
+        return self
 
     def _target_pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
         for target, online in (
@@ -139,7 +155,10 @@ class SslEcgForBYOL(SslEcgForPreTraining):
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
         if module is self:
-            for online, target in ((self.encoder, self.target_encoder), (self.projector, self.target_projector)):
+            for online, target in (
+                (self.encoder, self.target_encoder),
+                (self.projector, self.target_projector),
+            ):
                 for name, parameter in target.named_parameters():
                     init.copy_(parameter, online.get_parameter(name))
                 for name, buffer in target.named_buffers():

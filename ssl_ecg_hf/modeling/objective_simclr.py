@@ -10,7 +10,12 @@ from torch.nn import functional as F
 
 from .configuration_ssl_ecg import SslEcgConfig
 from .distributed_ssl_ecg import gather_batch
-from .modeling_ssl_ecg import SslEcgForPreTraining, SslEcgForPreTrainingOutput, build_encoder
+from .modeling_ssl_ecg import (
+    SslEcgForPreTraining,
+    SslEcgForPreTrainingOutput,
+    build_encoder,
+    checked_options,
+)
 
 
 def nt_xent_loss(projections: Tensor, *, temperature: float = 0.1) -> Tensor:
@@ -25,7 +30,8 @@ def nt_xent_loss(projections: Tensor, *, temperature: float = 0.1) -> Tensor:
         temperature: divisor of the cosine similarities, > 0.
 
     Returns:
-        Scalar, the mean over the anchors of this process; the mean over processes is the loss of the whole batch.
+        Scalar, the mean over the anchors of this process; the mean over processes is the loss of the whole
+        batch.
 
     Reference:
         Chen et al., A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020.
@@ -84,7 +90,9 @@ class SslEcgForSimCLR(SslEcgForPreTraining):
 
     def __init__(self, config: SslEcgConfig) -> None:
         super().__init__(config)
-        self.options = SimCLROptions(**config.objective_options)
+        self.options = SimCLROptions(
+            **checked_options("objective_options", config.objective_options, SimCLROptions)
+        )
         self.encoder = build_encoder(config)
         self.projector = nn.Sequential(
             nn.Linear(self.encoder.output_size, self.options.hidden_size, bias=False),
@@ -102,7 +110,8 @@ class SslEcgForSimCLR(SslEcgForPreTraining):
             return_loss: whether to compute the loss.
 
         Returns:
-            `loss`, `projections` (batch, num_views, projection_size), `pooler_output` (batch, num_views, channels).
+            `loss`, `projections` (batch, num_views, projection_size) and `pooler_output` (batch, num_views,
+            channels).
         """
         shape = views.shape[:2]
         embeddings = self.embed_views(views, self.encoder)

@@ -29,7 +29,9 @@ def resolve_augmentation(choice: str | dict[str, Any] | None) -> Compose:
         choice = json.loads(choice)
     if isinstance(choice, str):
         if choice not in PRESETS:
-            raise ValueError(f"unknown augmentation preset {choice!r}; known are {sorted(PRESETS)}, or a mapping")
+            raise ValueError(
+                f"unknown augmentation preset {choice!r}; known are {sorted(PRESETS)}, or a mapping"
+            )
         return build_augmentation(PRESETS[choice])
     return build_augmentation(choice or {})
 
@@ -40,11 +42,14 @@ class SslEcgTrainingArguments(TrainingArguments):
 
     augmentations: str | None = field(
         default=None,
-        metadata={"help": "Preset name, or JSON {name: parameters}. Default: 'default' in pretraining, none else."},
+        metadata={
+            "help": "Preset name, or JSON {name: parameters}. Default: 'default' in pretraining, none else."
+        },
     )
     num_views: int = field(default=2, metadata={"help": "Views per recording in pretraining."})
     encoder_learning_rate: float | None = field(
-        default=None, metadata={"help": "Learning rate of the encoder where it differs from that of the head."}
+        default=None,
+        metadata={"help": "Learning rate of the encoder where it differs from that of the head."},
     )
     freeze_encoder: bool = field(
         default=False, metadata={"help": "Train the head alone; BatchNorm statistics stay as they are."}

@@ -13,9 +13,9 @@ from transformers.trainer_utils import IntervalStrategy
 from ssl_ecg_hf.data.source import DataArguments, Recordings
 from ssl_ecg_hf.data.splits import dataset_labels, label_fraction, labelled
 from ssl_ecg_hf.evaluation.recipe import describe_arguments, make_recipe, read_recipe
-from ssl_ecg_hf.modeling import SslEcgForSequenceClassification
+from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification
 from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
-from ssl_ecg_hf.training.pretrain import new_config
+from ssl_ecg_hf.training.pretrain import config_fields, new_config
 from ssl_ecg_hf.training.probe import fit_probe
 from ssl_ecg_hf.training.run_folder import open_run, save_checkpoint
 from ssl_ecg_hf.training.trainer import SslEcgTrainer
@@ -33,10 +33,13 @@ class FinetuningArguments:
     label_seed: int = field(default=0, metadata={"help": "Seed of the (nested) label subsets."})
     probe: bool = field(
         default=False,
-        metadata={"help": "Fit a logistic regression on the frozen encoder in place of training by gradient."},
+        metadata={
+            "help": "Fit a logistic regression on the frozen encoder in place of training by gradient."
+        },
     )
     patience: int = field(
-        default=0, metadata={"help": "Stop after so many evaluations without a better macro AUROC; 0 = never."}
+        default=0,
+        metadata={"help": "Stop after so many evaluations without a better macro AUROC; 0 = never."},
     )
     overwrite: bool = field(default=False, metadata={"help": "Delete an earlier run in output_dir."})
 
@@ -51,7 +54,7 @@ def label_subset(train: Dataset, fraction: float, *, seed: int) -> Dataset:
 
 
 def build_classifier(what: FinetuningArguments, recordings: Recordings) -> SslEcgForSequenceClassification:
-    """Return a classifier for the classes of the recordings, with the checkpoint's encoder or a random one."""
+    """Return a classifier for the classes of the recordings, with a checkpoint's encoder or a random one."""
     labels = {
         "id2label": dict(enumerate(recordings.class_names)),
         "label2id": {name: index for index, name in enumerate(recordings.class_names)},
@@ -59,7 +62,15 @@ def build_classifier(what: FinetuningArguments, recordings: Recordings) -> SslEc
     }
     if what.model is None:
         return SslEcgForSequenceClassification(new_config(recordings, what.config, **labels))
-    model: SslEcgForSequenceClassification = SslEcgForSequenceClassification.from_pretrained(what.model, **labels)
+    # The classification layer of a classifier may know other labels: only its encoder is taken.
+    has_head = SslEcgConfig.from_pretrained(what.model).architectures == ["SslEcgForSequenceClassification"]
+    model: SslEcgForSequenceClassification = SslEcgForSequenceClassification.from_pretrained(
+        what.model,
+        ignore_mismatched_sizes=has_head,
+        **{"thresholds": None, **labels, **config_fields(what.config)},
+    )
+    if has_head:
+        model.classifier.reset_parameters()
     return model
 
 
@@ -89,16 +100,19 @@ def finetune(what: FinetuningArguments, data: DataArguments, args: SslEcgTrainin
             zip(recordings.class_names, np.sum(dataset_labels(train), axis=0).tolist(), strict=True)
         ),
     }
-    resume = open_run(folder, recipe, overwrite=what.overwrite)
+    with args.main_process_first(desc="opening the run's folder"):
+        resume = open_run(folder, recipe, overwrite=what.overwrite and args.process_index == 0)
     set_seed(args.seed)
     model = build_classifier(what, recordings)
     if what.probe:
         fit_probe(model, train, validation)
-        save_checkpoint(model, folder)
+        if args.process_index == 0:
+            save_checkpoint(model, folder)
         return folder
     args.eval_strategy = args.save_strategy = IntervalStrategy.EPOCH
     args.load_best_model_at_end = True
     args.metric_for_best_model, args.greater_is_better = "macro_auroc", True
+    args.restore_callback_states_from_checkpoint = True  # patience goes on counting after a resume
     trainer = SslEcgTrainer(
         model=model,
         args=args,

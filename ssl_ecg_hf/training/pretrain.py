@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoModelForPreTraining, set_seed
+from huggingface_hub.errors import StrictDataclassError
+from transformers import set_seed
 
+from ssl_ecg_hf.data.signals import SignalTable
 from ssl_ecg_hf.data.source import DataArguments, Recordings
 from ssl_ecg_hf.data.splits import labelled
 from ssl_ecg_hf.evaluation.recipe import describe_arguments, make_recipe, read_recipe
-from ssl_ecg_hf.modeling import OBJECTIVES, SslEcgConfig
+from ssl_ecg_hf.modeling import OBJECTIVES, SslEcgConfig, SslEcgForPreTraining
 from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
 from ssl_ecg_hf.training.run_folder import open_run, save_checkpoint
 from ssl_ecg_hf.training.trainer import SslEcgTrainer
@@ -25,9 +27,11 @@ class PretrainingArguments:
     """What is pretrained."""
 
     objective: str = field(default="simclr", metadata={"help": f"One of {sorted(OBJECTIVES)}."})
-    model: str | None = field(default=None, metadata={"help": "Checkpoint to continue; default: a new encoder."})
+    model: str | None = field(
+        default=None, metadata={"help": "Checkpoint to continue; default: a new encoder."}
+    )
     config: str = field(
-        default="{}", metadata={"help": 'JSON of SslEcgConfig fields, e.g. \'{"objective_options": {...}}\'.'}
+        default="{}", metadata={"help": "JSON of SslEcgConfig fields, e.g. '{\"objective_options\": {...}}'."}
     )
     overwrite: bool = field(default=False, metadata={"help": "Delete an earlier run in output_dir."})
 
@@ -36,20 +40,57 @@ class PretrainingArguments:
             raise ValueError(f"unknown objective {self.objective!r}; known are {sorted(OBJECTIVES)}")
 
 
-def new_config(recordings: Recordings, overrides: str, **fields: Any) -> SslEcgConfig:
+def new_config(recordings: Recordings, overrides: str, **more: Any) -> SslEcgConfig:
     """Return a configuration that fits the recordings.
 
     Args:
         recordings: their sampling rate and length are taken over.
         overrides: JSON text of further fields.
-        fields: further fields.
+        more: further fields.
+
+    Raises:
+        ValueError: if a field is unknown or a value does not fit.
     """
-    signal = recordings.splits["train"].features
-    column = signal.get("signal_uv") or signal.get("signal")
-    shape = getattr(column, "shape", None)
-    window = {} if shape is None else {"num_samples": int(shape[1])}
-    rate = recordings.description["sampling_rate"]
-    return SslEcgConfig(**{"sampling_rate": rate, **window, **fields, **json.loads(overrides)})
+    window = SignalTable(recordings.splits["train"]).signal_shape[1]
+    measured = {"sampling_rate": recordings.description["sampling_rate"], "num_samples": window}
+    try:
+        return SslEcgConfig(**{**measured, **more, **config_fields(overrides)})
+    except StrictDataclassError as error:
+        raise ValueError(f"--config: {' '.join(str(error).split())}") from error
+
+
+def config_fields(text: str) -> dict[str, Any]:
+    """Return the fields of `SslEcgConfig` that a JSON text holds.
+
+    Raises:
+        ValueError: if it is no mapping or a field is unknown.
+    """
+    given = json.loads(text)
+    if not isinstance(given, dict):
+        raise ValueError(f"--config is {text!r}; expected a JSON mapping of SslEcgConfig fields")
+    known = {entry.name for entry in fields(SslEcgConfig)}
+    if unknown := sorted(set(given) - known):
+        raise ValueError(f"--config has unknown fields {unknown}; known are {sorted(known)}")
+    return given
+
+
+def continued_model(checkpoint: str, objective: str, overrides: str) -> SslEcgForPreTraining:
+    """Return the model of an objective with the encoder of a checkpoint, and its heads where they fit.
+
+    Args:
+        checkpoint: of any class; a checkpoint of another objective keeps no options of its own.
+        objective: key of `OBJECTIVES`.
+        overrides: JSON text of fields of the configuration that change.
+    """
+    changes = config_fields(overrides)
+    model_class = OBJECTIVES[objective]
+    same = SslEcgConfig.from_pretrained(checkpoint).architectures == [model_class.__name__]
+    if not same:
+        changes.setdefault("objective_options", {})
+    model: SslEcgForPreTraining = model_class.from_pretrained(
+        checkpoint, ignore_mismatched_sizes=not same, **changes
+    )
+    return model
 
 
 def pretrain(what: PretrainingArguments, data: DataArguments, args: SslEcgTrainingArguments) -> Path:
@@ -69,19 +110,21 @@ def pretrain(what: PretrainingArguments, data: DataArguments, args: SslEcgTraini
         recordings.description,
         parent=None if what.model is None else read_recipe(what.model),
     )
-    resume = open_run(folder, recipe, overwrite=what.overwrite)
+    with args.main_process_first(desc="opening the run's folder"):
+        resume = open_run(folder, recipe, overwrite=what.overwrite and args.process_index == 0)
     set_seed(args.seed)
     if what.model is None:
         model = OBJECTIVES[what.objective](new_config(recordings, what.config))
     else:
-        model = AutoModelForPreTraining.from_pretrained(what.model)
-    known = labelled(recordings.splits["train"])
+        model = continued_model(what.model, what.objective, what.config)
+    train = recordings.splits["train"]
+    known = labelled(train) if "labels" in train.column_names else train.select([])
     trainer = SslEcgTrainer(
         model=model,
         args=args,
-        train_dataset=recordings.splits["train"],
+        train_dataset=train,
         eval_dataset=recordings.splits["validation"],
-        probe_dataset=known.select(range(0, len(known), max(1, len(known) // PROBE_RECORDINGS))),
+        probe_dataset=known.select(range(0, len(known), max(1, len(known) // PROBE_RECORDINGS))) or None,
     )
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     if trainer.is_world_process_zero():

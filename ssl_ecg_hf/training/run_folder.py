@@ -11,16 +11,27 @@ from ssl_ecg_hf.evaluation.recipe import RECIPE, read_recipe
 from ssl_ecg_hf.files import write_json
 from ssl_ecg_hf.modeling import SslEcgFeatureExtractor
 
+
 def last_complete_checkpoint(folder: Path) -> Path | None:
     """Return the newest `checkpoint-N` whose state was written to the end (a kill may leave half a one)."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    for checkpoint in found:
+    found = [path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit()]
+    for checkpoint in sorted(found, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
         try:
             json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         return checkpoint
     return None
+
+
+def _differences(known: dict[str, Any], recipe: dict[str, Any]) -> list[str]:
+    """Name the arguments in which two recipes differ, and `data` and `model` where those are others."""
+    names = {*known["arguments"], *recipe["arguments"]}
+    changed = {name for name in names if known["arguments"].get(name) != recipe["arguments"].get(name)}
+    for part, name in (("dataset", "data"), ("parent", "model"), ("stage", "stage")):
+        if known[part] != recipe[part]:
+            changed.add(name)
+    return sorted(changed)
 
 
 def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool) -> Path | None:
@@ -42,12 +53,7 @@ def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool) -> Path |
     known = read_recipe(folder)
     if known is not None and (folder / "config.json").is_file():
         raise ValueError(f"{folder} holds a finished run; choose another --output_dir or pass --overwrite")
-    if known is not None and known["arguments"] != recipe["arguments"]:
-        changed = sorted(
-            name
-            for name in {*known["arguments"], *recipe["arguments"]}
-            if known["arguments"].get(name) != recipe["arguments"].get(name)
-        )
+    if known is not None and (changed := _differences(known, recipe)):
         raise ValueError(
             f"{folder} holds an unfinished run with other arguments (different: {changed}); repeat them to "
             "resume, choose another --output_dir or pass --overwrite"

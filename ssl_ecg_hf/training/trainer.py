@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
@@ -15,7 +16,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from ssl_ecg_hf.data.batches import collate, to_millivolts
 from ssl_ecg_hf.data.signals import SignalTable
 from ssl_ecg_hf.data.splits import labelled
-from ssl_ecg_hf.evaluation.inference import embed
+from ssl_ecg_hf.evaluation.inference import embed, signal_table
 from ssl_ecg_hf.evaluation.metrics import macro_auroc
 from ssl_ecg_hf.evaluation.representation import alignment, effective_rank, knn_probe, uniformity
 from ssl_ecg_hf.modeling import SslEcgFeatureExtractor, SslEcgForPreTraining
@@ -62,6 +63,29 @@ def macro_auroc_metric(prediction: EvalPrediction) -> dict[str, float]:
     logits = torch.as_tensor(prediction.predictions[0]).float()
     value = macro_auroc(prediction.label_ids, logits.sigmoid().numpy())
     return {} if value is None else {"macro_auroc": value}
+
+
+def _train_labels(dataset: Any, option: str) -> NDArray[np.int8]:
+    if not isinstance(dataset, SignalTable):
+        raise ValueError(
+            f"{option} needs the labels of the whole training set: give a datasets.Dataset with a column "
+            f"`labels` in place of {type(dataset).__name__}, or leave {option} at its default"
+        )
+    return dataset.column("labels")
+
+
+def _check_batches(args: TrainingArguments, train_dataset: Any, eval_dataset: Any) -> None:
+    """Refuse a training set that fills no batch; shrink the batches of a small evaluation set."""
+    if isinstance(train_dataset, SignalTable):
+        needed = args.train_batch_size * args.world_size
+        if len(train_dataset) < needed:
+            raise ValueError(
+                f"{len(train_dataset)} recordings do not fill one batch of {needed}; pretraining leaves out "
+                "incomplete batches: choose a smaller per_device_train_batch_size"
+            )
+    if isinstance(eval_dataset, SignalTable):
+        available = max(1, len(eval_dataset) // args.world_size)
+        args.per_device_eval_batch_size = min(args.per_device_eval_batch_size, available)
 
 
 class SslEcgTrainer(Trainer):
@@ -112,15 +136,20 @@ class SslEcgTrainer(Trainer):
     ) -> None:
         if args is None:
             args = SslEcgTrainingArguments("trainer_output")
-        options = args if isinstance(args, SslEcgTrainingArguments) else SslEcgTrainingArguments(args.output_dir)
+        if not isinstance(args, SslEcgTrainingArguments):
+            options = SslEcgTrainingArguments(args.output_dir)
+        else:
+            options = args
         self.options = options
         self.is_pretraining = isinstance(model, SslEcgForPreTraining)
         self.classification_loss: Callable[[Tensor, Tensor], Tensor] | None = None
         self._step_key, self._micro_step = -1, 0
         self._evaluations = 0
         columns = () if self.is_pretraining else ("labels",)
-        train_dataset = _as_table(train_dataset, model, columns)
-        eval_dataset = _as_table(eval_dataset, model, columns)
+        if isinstance(train_dataset, Dataset):
+            train_dataset = signal_table(train_dataset, model.config, columns=columns)
+        if isinstance(eval_dataset, Dataset):
+            eval_dataset = signal_table(eval_dataset, model.config, columns=columns)
         if augmentation is None:
             choice = options.augmentations or ("default" if self.is_pretraining else None)
             augmentation = resolve_augmentation(choice)
@@ -128,6 +157,7 @@ class SslEcgTrainer(Trainer):
         self._probe_sets = None
         if self.is_pretraining:
             args.dataloader_drop_last = True  # NT-Xent needs equal batches in every process
+            _check_batches(args, train_dataset, eval_dataset)
             kwargs.setdefault("compute_metrics", representation_metrics)
             if probe_dataset is not None and eval_dataset is not None:
                 self._probe_sets = (probe_dataset, eval_dataset.dataset)
@@ -135,8 +165,8 @@ class SslEcgTrainer(Trainer):
             kwargs.setdefault("compute_metrics", macro_auroc_metric)
             if options.freeze_encoder:
                 model.freeze_encoder()
-            if isinstance(train_dataset, SignalTable) and options.classification_loss != "bce":
-                labels = torch.as_tensor(train_dataset.column("labels"))
+            if options.classification_loss != "bce" and train_dataset is not None:
+                labels = torch.as_tensor(_train_labels(train_dataset, "classification_loss"))
                 self.classification_loss = build_loss(options.classification_loss, labels)
         args.remove_unused_columns = False
         # Saved with every checkpoint, so that each one knows how its input is prepared.
@@ -184,7 +214,7 @@ class SslEcgTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         if self.options.sampler == "standard" or self.is_pretraining:
             return super()._get_train_sampler(train_dataset)
-        labels = np.asarray(self.train_dataset.column("labels"))
+        labels = _train_labels(self.train_dataset, "sampler")
         return LabelSampler(labels, self.options.sampler, seed=self.args.seed)
 
     # ---- optimisation ----
@@ -234,24 +264,3 @@ class SslEcgTrainer(Trainer):
             dataset = labelled(dataset)
             parts += [embed(self.model, dataset), np.asarray(dataset["labels"])]
         return knn_probe(*parts)
-
-
-def _as_table(dataset: Any, model: Any, columns: tuple[str, ...]) -> Any:
-    """Wrap a `datasets.Dataset` for fast reading and check that it fits the model; pass others through."""
-    if not isinstance(dataset, Dataset):
-        return dataset
-    config = model.config
-    if "sampling_rate" in dataset.column_names and len(dataset):
-        rates = dataset.data.column("sampling_rate").unique().to_pylist()
-        if rates != [config.sampling_rate]:
-            raise ValueError(
-                f"the dataset is sampled at {rates} Hz, the model at {config.sampling_rate} Hz; load the "
-                "recordings at the model's rate or set sampling_rate of the configuration"
-            )
-    table = SignalTable(dataset, columns=columns)
-    if len(table) and table.signal_shape[0] != config.num_leads:
-        raise ValueError(
-            f"the dataset has recordings of {table.signal_shape[0]} leads, the model expects "
-            f"{config.num_leads}: {list(config.leads)}"
-        )
-    return table

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import memory, memory_child
+from benchmarks.context import Sizes, prepared
+from benchmarks.results import RATIOS
+from ssl_ecg_hf.files import write_json
+
+TINY = Sizes(
+    part=20,
+    simulated=40,
+    batch=4,
+    steps=1,
+    augmentation_calls=1,
+    classifier_batch=2,
+    classifier_batches=1,
+    single_calls=1,
+    memory_steps=1,
+    nt_xent=(8, 16),
+    nt_xent_calls=1,
+)
+REPETITIONS = 2
+
+
+def pretrain_here(arrow: Path, *, records: int, batch_size: int, steps: int) -> dict[str, int]:
+    """In place of a process of its own, which needs seconds to import everything again."""
+    return memory_child.pretrain(arrow, records=records, batch_size=batch_size, steps=steps)
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "run_child", pretrain_here)
+        with prepared("simulated", sizes=TINY, repetitions=REPETITIONS) as context:
+            measured = command.run_benchmarks(context, simulated=True)
+    path = tmp_path_factory.mktemp("benchmarks") / "benchmarks.json"
+    write_json(path, measured)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def comparisons(content: dict[str, Any]) -> list[dict[str, Any]]:
+    return [compared for benchmark in content["benchmarks"] for compared in benchmark["comparisons"]]
+
+
+def test_says_what_was_measured_and_where(content: dict[str, Any]) -> None:
+    assert [benchmark["name"] for benchmark in content["benchmarks"]] == list(command.BENCHMARKS)
+    assert content["data"] == {"name": "simulated", "records": 40}
+    assert content["sizes"]["batch"] == 4
+    assert content["sizes"]["nt_xent"] == [8, 16]
+    assert (content["repetitions"], content["quick"]) == (REPETITIONS, True)
+    assert content["machine"]["cores"] >= 1
+    assert content["machine"]["threads"] >= 1
+    assert "torch" in content["run"]["libraries"]
+
+
+def test_ratios_follow_from_the_medians_and_those_from_the_values(content: dict[str, Any]) -> None:
+    assert len(comparisons(content)) >= 8
+    for compared in comparisons(content):
+        medians = {variant["name"]: variant["median"] for variant in compared["variants"]}
+        for variant in compared["variants"]:
+            assert all(value > 0 for value in variant["values"])
+            assert variant["median"] == median(variant["values"])
+            expected = RATIOS[compared["kind"]](variant["median"], medians[compared["baseline"]])
+            assert variant["ratio"] == pytest.approx(expected)
+        assert len({len(variant["values"]) for variant in compared["variants"]}) == 1
+
+
+def test_all_variants_are_there(content: dict[str, Any]) -> None:
+    names = {
+        compared["title"]: [variant["name"] for variant in compared["variants"]]
+        for compared in comparisons(content)
+        if compared["device"] == "cpu"
+    }
+    assert names["Pretraining, batches of 4 recordings"] == [
+        "reference",
+        "SslEcgTrainer, bfloat16",
+        "model step only, float32 conv1d",
+        "model step only, bfloat16",
+    ]
+    views = names["Two views of 4 recordings"]
+    assert {"preset default", "preset ssrl", "bandpass", "time_warp"} <= set(views)
+    assert "powerline_noise" not in views
+    assert names["NT-Xent, peak memory of its tensors"] == ["2N = 8", "2N = 16"]
+    assert names["Peak anonymous memory of pretraining"] == ["20 recordings", "33 recordings"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not memory_child.STATUS.exists(), reason="needs Linux's /proc")
+def test_memory_of_a_process_of_its_own() -> None:
+    with prepared("simulated", sizes=TINY, repetitions=1) as context:
+        arrow = Path(context.all_train.cache_files[0]["filename"])
+        report = memory.run_child(arrow, records=4, batch_size=4, steps=1)
+    # PyTorch alone takes more than 100 MB; the resident memory has the anonymous one in it.
+    assert 1e8 < report["anonymous"] <= report["resident"]
+
+
+def test_page_and_chart(content: dict[str, Any], tmp_path: Path) -> None:
+    output = tmp_path / "results.json"
+    write_json(output, content)
+    command.main(["--render-only", "--output", str(output)])
+    page = (tmp_path / "results.md").read_text(encoding="utf-8")
+    for benchmark in content["benchmarks"]:
+        assert f"## {benchmark['title']}" in page
+    assert "(results.json)" in page
+    assert "![Medians of all benchmarks](results.png)" in page
+    assert "| reference |" in page
+    assert "powerline_noise: 50 and 60 Hz do not exist in recordings of 100 Hz" in page
+    chart = (tmp_path / "results.png").read_bytes()
+    assert chart.startswith(b"\x89PNG")
+    command.main(["--render-only", "--output", str(output)])
+    assert (tmp_path / "results.png").read_bytes() == chart
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results.json", "results.md", "results.png"]
+
+
+def test_page_of_a_machine_with_an_accelerator(content: dict[str, Any], tmp_path: Path) -> None:
+    output = tmp_path / "results.json"
+    first = content["benchmarks"][0]
+    twice = [first["comparisons"][0], {**first["comparisons"][0], "device": "cuda"}]
+    benchmarks = [{**first, "comparisons": twice, "not_measured": []}]
+    machine = {**content["machine"], "accelerator": "a GPU", "load_average": None}
+    write_json(output, {**content, "benchmarks": benchmarks, "machine": machine, "quick": False})
+    command.main(["--render-only", "--output", str(output)])
+    page = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert "(cuda)" in page
+    assert "accelerator: a GPU" in page
+    assert "Not measured" not in page
+    assert "not idle" not in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--output", "results.txt"], "is not named .json"),
+        (["--render-only", "--output", "absent.json"], "does not exist; measure first"),
+        (["--repetitions", "0"], "must be at least 1"),
+        (["--data", "nowhere", "--output", "new.json"], "no ptbxl_database.csv"),
+    ],
+)
+def test_wrong_arguments(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        command.main(arguments)
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.json"))

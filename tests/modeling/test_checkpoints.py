@@ -1,0 +1,94 @@
+"""Every checkpoint loads into every class, with its encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel, AutoModelForPreTraining, AutoModelForSequenceClassification
+
+from ssl_ecg_hf.modeling import (
+    SslEcgConfig,
+    SslEcgForBYOL,
+    SslEcgForSequenceClassification,
+    SslEcgForSimCLR,
+    SslEcgModel,
+)
+from ssl_ecg_hf.modeling.modeling_ssl_ecg import SslEcgPreTrainedModel
+
+HEAD = {"hidden_size": 24, "projection_size": 12}
+CLASSES: dict[str, type[SslEcgPreTrainedModel]] = {
+    "encoder": SslEcgModel,
+    "simclr": SslEcgForSimCLR,
+    "byol": SslEcgForBYOL,
+    "classifier": SslEcgForSequenceClassification,
+}
+HEADS: dict[str, set[str]] = {
+    "encoder": set(),
+    "simclr": {"projector"},
+    "byol": {"projector", "predictor"},
+    "classifier": {"classifier"},
+}
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tiny_config: Callable[..., SslEcgConfig], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One checkpoint of each class, with other weights each."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for seed, (name, model_class) in enumerate(CLASSES.items()):
+        torch.manual_seed(seed)
+        model = model_class(tiny_config(objective_options=HEAD))
+        model.train()
+        signal = torch.randn(4, 12, 200)
+        model.encoder(signal)  # so that statistics of BatchNorm are not the defaults
+        model.save_pretrained(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("target", CLASSES)
+@pytest.mark.parametrize("source", CLASSES)
+def test_only_the_heads_that_a_checkpoint_lacks_are_missing(
+    source: str, target: str, checkpoints: Path
+) -> None:
+    model, info = CLASSES[target].from_pretrained(checkpoints / source, output_loading_info=True)
+    missing = HEADS[target] - HEADS[source]
+    assert {key.partition(".")[0] for key in info["missing_keys"]} == missing
+    expected = {key for key in model.state_dict() if key.partition(".")[0] in missing}
+    assert set(info["missing_keys"]) == expected
+    assert not info["unexpected_keys"]
+    assert not info["mismatched_keys"]
+    saved = CLASSES[source].from_pretrained(checkpoints / source)
+    for part in {"encoder", *(HEADS[source] & HEADS[target])}:
+        for key, value in saved.get_submodule(part).state_dict().items():
+            assert torch.equal(model.get_submodule(part).state_dict()[key], value), (part, key)
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("name", "auto", "pretraining"),
+    [
+        ("encoder", SslEcgModel, SslEcgForSimCLR),
+        ("simclr", SslEcgModel, SslEcgForSimCLR),
+        ("byol", SslEcgModel, SslEcgForBYOL),
+        ("classifier", SslEcgForSequenceClassification, SslEcgForSimCLR),
+    ],
+)
+def test_auto_classes_follow_the_checkpoint(
+    name: str, auto: type, pretraining: type, checkpoints: Path
+) -> None:
+    assert type(AutoConfig.from_pretrained(checkpoints / name)) is SslEcgConfig
+    assert type(AutoModel.from_pretrained(checkpoints / name)) is auto
+    assert type(AutoModelForPreTraining.from_pretrained(checkpoints / name)) is pretraining
+    classifier = AutoModelForSequenceClassification.from_pretrained(checkpoints / name)
+    assert type(classifier) is SslEcgForSequenceClassification
+
+
+def test_a_missing_encoder_is_not_overlooked(checkpoints: Path, tmp_path: Path) -> None:
+    model = SslEcgModel.from_pretrained(checkpoints / "encoder")
+    state = {name.replace("encoder.", "backbone."): value for name, value in model.state_dict().items()}
+    model.save_pretrained(tmp_path, state_dict=state)
+    _, info = SslEcgModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert set(info["missing_keys"]) == set(model.state_dict())
+    assert {key.partition(".")[0] for key in info["unexpected_keys"]} == {"backbone"}

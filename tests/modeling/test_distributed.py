@@ -1,0 +1,66 @@
+"""Two processes see the loss and the gradient of one process with the whole batch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from ssl_ecg_hf.modeling import nt_xent_loss
+from ssl_ecg_hf.modeling.distributed_ssl_ecg import gather_batch
+
+WORKER = """
+import sys
+import torch
+import torch.distributed as dist
+from ssl_ecg_hf.modeling.objective_simclr import nt_xent_loss
+
+dist.init_process_group("gloo")
+rank = dist.get_rank()
+inputs = torch.load(sys.argv[1])
+weight = inputs["weight"].requires_grad_()
+rows = slice(3 * rank, 3 * rank + 3)
+loss = nt_xent_loss(inputs["x"][rows] @ weight, temperature=0.2)
+loss.backward()
+# What DistributedDataParallel does with gradients: the mean over processes.
+dist.all_reduce(weight.grad)
+total = loss.detach().clone()
+dist.all_reduce(total)
+torch.save({"loss": total / 2, "gradient": weight.grad / 2}, f"{sys.argv[2]}/{rank}.pt")
+dist.destroy_process_group()
+"""
+
+
+def test_one_process_gathers_nothing() -> None:
+    local = torch.randn(3, 2, 4)
+    everything, first = gather_batch(local)
+    assert everything is local
+    assert first == 0
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(6, 3, 10, generator=generator)
+    weight = torch.randn(10, 5, generator=generator)
+    torch.save({"x": x, "weight": weight}, tmp_path / "inputs.pt")
+    (tmp_path / "worker.py").write_text(WORKER, encoding="utf-8")
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
+        *(str(tmp_path / "worker.py"), str(tmp_path / "inputs.pt"), str(tmp_path)),
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert finished.returncode == 0, finished.stderr
+
+    weight.requires_grad_()
+    expected = nt_xent_loss(x @ weight, temperature=0.2)
+    expected.backward()
+    for rank in range(2):
+        found = torch.load(tmp_path / f"{rank}.pt")
+        torch.testing.assert_close(found["loss"], expected.detach(), rtol=0, atol=1e-6)
+        torch.testing.assert_close(found["gradient"], weight.grad, rtol=0, atol=1e-6)

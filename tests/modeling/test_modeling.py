@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification, SslEcgModel
+from ssl_ecg_hf.modeling.modeling_ssl_ecg import normalize, pool
+
+MakeConfig = Callable[..., SslEcgConfig]
+
+
+@pytest.fixture
+def classifier(tiny_config: MakeConfig) -> SslEcgForSequenceClassification:
+    torch.manual_seed(0)
+    return SslEcgForSequenceClassification(
+        tiny_config(num_labels=3, problem_type="multi_label_classification")
+    )
+
+
+def test_fixed_normalisation_divides_millivolts() -> None:
+    config = SslEcgConfig(normalization="fixed", normalization_scale=0.5)
+    signal = torch.tensor([[[0.0, 1.0, -0.25]]])
+    assert normalize(signal, config).tolist() == [[[0.0, 2.0, -0.5]]]
+
+
+def test_zscore_normalises_each_lead_of_each_recording() -> None:
+    config = SslEcgConfig(normalization="zscore")
+    signal = torch.tensor([[[1.0, 3.0], [7.0, 7.0]], [[-10.0, 30.0], [0.0, 0.5]]])
+    expected = [[[-1.0, 1.0], [0.0, 0.0]], [[-1.0, 1.0], [-1.0, 1.0]]]
+    torch.testing.assert_close(normalize(signal, config), torch.tensor(expected))
+
+
+def test_pool_averages_over_time_in_float32() -> None:
+    pooled = pool(torch.tensor([[[1.0, 2.0, 6.0], [0.0, 0.0, 0.0]]], dtype=torch.bfloat16))
+    assert pooled.dtype == torch.float32
+    assert pooled.tolist() == [[3.0, 0.0]]
+
+
+def test_model_returns_frames_and_their_mean(tiny_config: MakeConfig) -> None:
+    model = SslEcgModel(tiny_config()).eval()
+    output = model(torch.randn(2, 12, 200))
+    assert output.last_hidden_state.shape == (2, 16, 50)
+    torch.testing.assert_close(output.pooler_output, output.last_hidden_state.mean(dim=2))
+
+
+@pytest.mark.parametrize("normalization", ["fixed", "zscore"])
+def test_lead_mask_equals_a_flat_lead(tiny_config: MakeConfig, normalization: str) -> None:
+    model = SslEcgModel(tiny_config(normalization=normalization)).eval()
+    signal = torch.randn(2, 12, 200)
+    mask = torch.ones(2, 12, dtype=torch.bool)
+    mask[0, 3] = False
+    flat = signal.clone()
+    flat[0, 3] = 0
+    masked = model.prepare(signal, mask)
+    assert masked[0, 3].abs().max() == 0
+    assert masked[1, 3].abs().max() > 0
+    torch.testing.assert_close(model(signal, mask).pooler_output, model(flat).pooler_output)
+
+
+@pytest.mark.parametrize("shape", [(12, 200), (2, 11, 200), (2, 200, 12), (1, 2, 12, 200)])
+def test_wrong_shapes_are_refused(tiny_config: MakeConfig, shape: tuple[int, ...]) -> None:
+    for model in (SslEcgModel(tiny_config()), SslEcgForSequenceClassification(tiny_config())):
+        with pytest.raises(ValueError, match=r"expected \(batch, 12 leads, samples\)") as error:
+            model(torch.zeros(shape))
+        assert str(shape) in str(error.value)
+
+
+def test_fewer_leads_and_other_lengths_work(tiny_config: MakeConfig) -> None:
+    model = SslEcgModel(tiny_config(leads=["II"])).eval()
+    for samples in (200, 333, 17):
+        assert model(torch.randn(1, 1, samples)).pooler_output.shape == (1, 16)
+
+
+def test_multi_label_loss_is_binary_cross_entropy(classifier: SslEcgForSequenceClassification) -> None:
+    with torch.no_grad():
+        classifier.classifier.weight.zero_()
+        classifier.classifier.bias.copy_(torch.tensor([0.0, 2.0, -1.0]))
+    output = classifier(torch.zeros(1, 12, 200), labels=torch.tensor([[1, 0, 0]], dtype=torch.int8))
+    terms = [math.log(2), math.log1p(math.exp(2)), math.log1p(math.exp(-1))]
+    assert output.loss.item() == pytest.approx(sum(terms) / 3, rel=1e-6)
+
+
+def test_single_label_loss_is_cross_entropy(tiny_config: MakeConfig) -> None:
+    model = SslEcgForSequenceClassification(
+        tiny_config(num_labels=3, problem_type="single_label_classification")
+    )
+    with torch.no_grad():
+        model.classifier.weight.zero_()
+        model.classifier.bias.copy_(torch.tensor([0.0, 2.0, -1.0]))
+    loss = model(torch.zeros(2, 12, 200), labels=torch.tensor([1, 2])).loss
+    norm = math.log(1 + math.exp(2) + math.exp(-1))
+    assert loss.item() == pytest.approx(norm - 0.5, rel=1e-6)
+
+
+def test_without_labels_there_is_no_loss(classifier: SslEcgForSequenceClassification) -> None:
+    output = classifier(torch.zeros(2, 12, 200))
+    assert output.loss is None
+    assert output.logits.shape == (2, 3)
+    assert output.pooler_output.shape == (2, 16)
+
+
+def test_fresh_convolutions_are_drawn_after_he(tiny_config: MakeConfig) -> None:
+    torch.manual_seed(0)
+    options = {"hidden_sizes": [256], "kernel_sizes": [11], "strides": [1]}
+    weight = SslEcgModel(tiny_config(encoder_options=options)).encoder.blocks[0].conv.weight
+    assert weight.std().item() == pytest.approx(math.sqrt(2 / (256 * 11)), rel=0.02)
+
+
+def train_one_step(model: SslEcgForSequenceClassification) -> None:
+    model.train()
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(parameters, lr=1.0)
+    model(torch.randn(4, 12, 200), labels=torch.ones(4, 3)).loss.backward()
+    optimizer.step()
+
+
+def test_a_frozen_encoder_does_not_change_at_all(classifier: SslEcgForSequenceClassification) -> None:
+    classifier.freeze_encoder()
+    before = copy.deepcopy(classifier.state_dict())
+    train_one_step(classifier)
+    changed = {name for name, value in classifier.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"classifier.weight", "classifier.bias"}
+    assert classifier.training
+    assert not classifier.encoder.training
+
+
+def test_a_free_encoder_changes_with_its_statistics(classifier: SslEcgForSequenceClassification) -> None:
+    before = copy.deepcopy(classifier.state_dict())
+    train_one_step(classifier)
+    changed = {name for name, value in classifier.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == set(before)
+
+
+def test_dropout_acts_in_training_only(tiny_config: MakeConfig) -> None:
+    torch.manual_seed(0)
+    model = SslEcgForSequenceClassification(tiny_config(classifier_dropout=0.5))
+    signal = torch.randn(2, 12, 200)
+    model.encoder.eval()
+    model.dropout.train()
+    assert not torch.equal(model(signal).logits, model(signal).logits)
+    model.eval()
+    assert torch.equal(model(signal).logits, model(signal).logits)

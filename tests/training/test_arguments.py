@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ssl_ecg_hf.training import PRESETS, SslEcgTrainingArguments
+from ssl_ecg_hf.training.arguments import resolve_augmentation
+
+MakeArguments = Callable[..., SslEcgTrainingArguments]
+
+
+@pytest.mark.parametrize("choice", [None, "none", {}, "{}"])
+def test_no_augmentation(choice: Any) -> None:
+    assert len(resolve_augmentation(choice)) == 0
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_by_name(name: str) -> None:
+    assert len(resolve_augmentation(name)) == len(PRESETS[name])
+
+
+def test_json_text_and_mapping_are_the_same() -> None:
+    expected = "Compose(TimeOut(p=0.5, fraction=(0.0, 0.25)))"
+    assert repr(resolve_augmentation('{"time_out": {"p": 0.5, "fraction": [0, 0.25]}}')).replace("(0,", "(0.0,") == expected
+    assert repr(resolve_augmentation({"time_out": {"p": 0.5, "fraction": [0.0, 0.25]}})) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"augmentations": "strong"}, "unknown augmentation preset 'strong'; known are .*'default'"),
+        ({"augmentations": '{"blur": {}}'}, "unknown augmentation 'blur'"),
+        ({"num_views": 1}, "num_views must be at least 2; got 1"),
+        ({"classification_loss": "hinge"}, "unknown classification_loss 'hinge'; known are .*'focal'"),
+        ({"sampler": "mine"}, "unknown sampler 'mine'; known are .*'oversample'"),
+    ],
+)
+def test_wrong_values_are_named(arguments: MakeArguments, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        arguments(**fields)
+
+
+def test_a_mapping_of_augmentations_becomes_json(arguments: MakeArguments) -> None:
+    assert arguments(augmentations={"time_out": {}}).augmentations == '{"time_out": {}}'
+
+
+def test_bfloat16_works_without_an_accelerator(
+    arguments: MakeArguments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
+    assert arguments(bf16=True, use_cpu=False).use_cpu is True
