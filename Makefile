@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench reproduce clean
+.PHONY: help demo test check format bench reproduce tables clean
 
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,10 @@ bench: $(STAMP)  ## measure; DATA=folder of PTB-XL for real records
 
 reproduce: $(STAMP)  ## the table of docs/results; needs DATA=folder of PTB-XL
 	$(BIN)/ssl-ecg reproduce recipes/tables/ptbxl_10_percent.yaml --data $(DATA)
+	$(BIN)/python docs/insert_tables.py
+
+tables: $(STAMP)  ## copy the tables that commands wrote into README and docs
+	$(BIN)/python docs/insert_tables.py
 
 clean:  ## remove the environment and the demo's output
 	rm -rf $(VENV) runs/demo

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+READ_AHEAD = 256  # files
 
 
 def prediction_table(names: Sequence[str], predictions: Sequence[Sequence[dict[str, Any]]]) -> str:
@@ -27,46 +30,120 @@ def prediction_table(names: Sequence[str], predictions: Sequence[Sequence[dict[s
     return align(rows)
 
 
+def recording_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the recordings that paths name; a folder stands for all recordings in and below it.
+
+    Raises:
+        ValueError: if a folder holds none.
+    """
+    from ssl_ecg_hf.data import READERS
+
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        # A WFDB record is its header and its data; the header names the record.
+        found = [file for file in path.rglob("*") if file.suffix.lower() in READERS and file.suffix != ".dat"]
+        if not found:
+            raise ValueError(f"{path} holds no recording; known suffixes are {sorted(READERS)}")
+        files.extend(sorted(found))
+    return files
+
+
+def read_all(files: Sequence[Path], read: Callable[[Path], Any]) -> Iterator[tuple[Path, Any]]:
+    """Read files in threads ahead of their use; an unreadable one gives its `ValueError` in its place."""
+
+    def attempt(path: Path) -> tuple[Path, Any]:
+        try:
+            return path, read(path)
+        except ValueError as error:
+            return path, error
+
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(files), READ_AHEAD):
+            yield from pool.map(attempt, files[start : start + READ_AHEAD])
+
+
+def classify_all(
+    classify: Any, records: Iterable[tuple[Path, Any]], *, batch_size: int = 64
+) -> Iterator[tuple[Path, list[dict[str, Any]] | ValueError]]:
+    """Classify recordings in batches.
+
+    Args:
+        classify: the pipeline.
+        records: pairs of path and `EcgRecord`, or of path and the error of reading it.
+        batch_size: recordings per forward pass.
+
+    Yields:
+        path and the pipeline's predictions, or path and what was wrong, in the order of `records`.
+    """
+    import torch
+
+    def flush() -> Iterator[tuple[Path, list[dict[str, Any]] | ValueError]]:
+        good = [features for _, features in waiting if isinstance(features, dict)]
+        if good:
+            batch = {name: torch.cat([features[name] for features in good]) for name in good[0]}
+            with torch.inference_mode():
+                rows = iter(classify.model(**batch).logits.split(1))
+        for path, features in waiting:
+            is_good = isinstance(features, dict)
+            yield path, classify.postprocess({"logits": next(rows)}) if is_good else features
+        waiting.clear()
+
+    waiting: list[tuple[Path, Any]] = []
+    for path, record in records:
+        prepared = record
+        if not isinstance(record, ValueError):
+            stated = {"sampling_rate": record.sampling_rate, "leads": list(record.leads), "unit": "mV"}
+            try:
+                prepared = classify.preprocess({"signal": record.signal, **stated})
+            except ValueError as error:
+                prepared = ValueError(f"{path}: {error}")
+        waiting.append((path, prepared))
+        if len(waiting) == batch_size:
+            yield from flush()
+    yield from flush()
+
+
 def main(argv: list[str]) -> None:
     """Print class probabilities of ECG files; what a file does not state must be given."""
     parser = argparse.ArgumentParser(prog="ssl-ecg predict", description=main.__doc__)
     parser.add_argument("model", help="exported folder, checkpoint of a classifier, or Hub repository")
-    parser.add_argument("files", nargs="+", type=Path, help="WFDB, .npy or .csv recordings")
+    parser.add_argument("files", nargs="+", type=Path, help="recordings (WFDB, .npy, .csv) or folders")
     parser.add_argument("--sampling_rate", type=float, help="Hz, where the files do not state it")
     parser.add_argument("--leads", nargs="+", help="lead names in order, where the files do not state them")
     parser.add_argument("--unit", choices=["mV", "uV", "V"], help="where the files do not state it")
+    parser.add_argument("--batch_size", type=int, default=64, help="recordings per forward pass")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     arguments = parser.parse_args(argv)
+    files = recording_files(arguments.files)
 
+    from tqdm.auto import tqdm
     from transformers import pipeline
     from transformers.utils import logging
 
-    from ssl_ecg_hf.data import EcgFormatError, read_ecg
+    from ssl_ecg_hf.data import read_ecg
     from ssl_ecg_hf.modeling import EcgClassificationPipeline
 
     logging.disable_progress_bar()
     classify = pipeline(
         "ecg-classification", model=arguments.model, pipeline_class=EcgClassificationPipeline, device="cpu"
     )
-    names, predictions, refused = [], [], []
-    for path in arguments.files:
-        try:
-            record = read_ecg(
-                path, sampling_rate=arguments.sampling_rate, leads=arguments.leads, unit=arguments.unit
-            )
-            stated = {"sampling_rate": record.sampling_rate, "leads": list(record.leads), "unit": "mV"}
-            predictions.append(classify({"signal": record.signal, **stated}))
-            names.append(str(path))
-        except ValueError as error:
-            text = str(error) if isinstance(error, EcgFormatError) else f"{path}: {error}"
-            refused.append(text)
-            print(f"ssl-ecg predict: {text}", file=sys.stderr)
+    stated = {name: getattr(arguments, name) for name in ("sampling_rate", "leads", "unit")}
+    records = read_all(files, lambda path: read_ecg(path, **stated))
+    found = classify_all(classify, records, batch_size=arguments.batch_size)
+    results = list(tqdm(found, total=len(files), unit="ECG", disable=len(files) < 2 * READ_AHEAD))
+    good = [(str(path), entries) for path, entries in results if not isinstance(entries, ValueError)]
+    bad = [entries for _, entries in results if isinstance(entries, ValueError)]
+    for error in bad:
+        print(f"ssl-ecg predict: {error}", file=sys.stderr)
     if arguments.json:
-        for name, entries in zip(names, predictions, strict=True):
+        for name, entries in good:
             print(json.dumps({"file": name, "predictions": entries}))
-    elif names:
-        print(prediction_table(names, predictions))
-        if any("positive" in entry for entry in predictions[0]):
+    elif good:
+        print(prediction_table([name for name, _ in good], [entries for _, entries in good]))
+        if any("positive" in entry for entry in good[0][1]):
             print("* above the threshold chosen on validation data. Not a medical device.")
-    if refused:
-        raise ValueError(f"{len(refused)} of {len(arguments.files)} files were refused, see above")
+    if bad:
+        raise ValueError(f"{len(bad)} of {len(files)} recordings were refused, see above")

@@ -19,7 +19,7 @@ _PAUSE_SECONDS = 0.5
 _BLOCK = 1 << 13  # what is lost at most when a connection breaks
 
 
-class DownloadError(RuntimeError):
+class DownloadError(OSError):
     """A file could not be fetched or is not what its publisher says; the message says what to do."""
 
 

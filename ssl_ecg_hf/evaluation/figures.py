@@ -7,6 +7,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
 from ssl_ecg_hf.files import replacing
 
 # Okabe & Ito's palette for colour-blind readers, without its yellow, which is too pale for lines.

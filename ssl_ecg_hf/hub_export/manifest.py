@@ -12,7 +12,7 @@ MANIFEST = "export.json"
 SCHEMA = 1
 
 
-class ExportError(RuntimeError):
+class ExportError(ValueError):
     """A checkpoint cannot be exported, or a folder is not a verified export; the message says what to do."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from .configuration_ssl_ecg import SslEcgConfig
 from .distributed_ssl_ecg import gather_batch
@@ -17,13 +18,28 @@ from .modeling_ssl_ecg import (
     checked_options,
 )
 
+# More similarities than these (64 MiB in float32) are computed in chunks, and again in the backward pass.
+CHUNK_SIMILARITIES = 2**24
+
+
+def _anchor_losses(
+    anchors: Tensor, candidates: Tensor, first_id: int, views: int, temperature: float
+) -> Tensor:
+    """The loss of each anchor; anchor k is candidate `first_id` + k, views of a recording are neighbours."""
+    anchor_id = first_id + torch.arange(len(anchors), device=anchors.device).unsqueeze(-1)
+    similarity = (anchors @ candidates.T / temperature).scatter(1, anchor_id, -torch.inf)
+    positive_id = anchor_id // views * views + torch.arange(views, device=anchors.device)
+    positives = similarity.gather(1, positive_id).masked_fill(positive_id == anchor_id, 0.0)
+    return similarity.logsumexp(dim=-1) - positives.sum(dim=-1) / (views - 1)
+
 
 def nt_xent_loss(projections: Tensor, *, temperature: float = 0.1) -> Tensor:
     """Normalised temperature-scaled cross-entropy over the batches of all processes, in float32.
 
     For an anchor the positives are the other views of the same recording, the negatives all views of all
     other recordings; each positive is scored against all candidates but the anchor itself, and
-    anchors and positives are averaged. With two views this is equation 1 of the paper.
+    anchors and positives are averaged. With two views this is equation 1 of the paper. The matrix of
+    similarities is never held whole for large batches, which bounds memory and changes no result.
 
     Args:
         projections: (batch, views, size) with at least two views, the same batch size in every process.
@@ -44,17 +60,17 @@ def nt_xent_loss(projections: Tensor, *, temperature: float = 0.1) -> Tensor:
     with torch.autocast(projections.device.type, enabled=False):
         local = F.normalize(projections.float(), dim=-1)
         everything, first = gather_batch(local)
-        batch, views, size = local.shape
-        total = everything.shape[0]
-        anchors = local.reshape(batch * views, size)
-        similarity = anchors @ everything.reshape(total * views, size).T / temperature
-        device = projections.device
-        anchor_id = torch.arange(batch * views, device=device) + first * views
-        candidate_id = torch.arange(total * views, device=device)
-        is_self = anchor_id[:, None] == candidate_id
-        is_positive = (anchor_id[:, None] // views == candidate_id // views) & ~is_self
-        log_probability = similarity.masked_fill(is_self, -torch.inf).log_softmax(dim=-1)
-        return -log_probability[is_positive].mean()
+        views = local.shape[1]
+        anchors, candidates = local.flatten(0, 1), everything.flatten(0, 1)
+        rows = max(1, CHUNK_SIMILARITIES // len(candidates))
+        losses = []
+        for start in range(0, len(anchors), rows):
+            arguments = (anchors[start : start + rows], candidates, first * views + start, views, temperature)
+            if rows < len(anchors):
+                losses.append(checkpoint(_anchor_losses, *arguments, use_reentrant=False))
+            else:
+                losses.append(_anchor_losses(*arguments))
+        return torch.cat(losses).mean()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,10 @@ def _train_labels(dataset: Any, option: str) -> NDArray[np.int8]:
 
 
 def _check_batches(args: TrainingArguments, train_dataset: Any, eval_dataset: Any) -> None:
-    """Refuse a training set that fills no batch; shrink the batches of a small evaluation set."""
+    """Refuse a training set that fills no batch; make evaluation batches small enough to be filled.
+
+    Pretraining leaves out incomplete batches, in evaluation too.
+    """
     if isinstance(train_dataset, SignalTable):
         needed = args.train_batch_size * args.world_size
         if len(train_dataset) < needed:
@@ -169,6 +172,8 @@ class SslEcgTrainer(Trainer):
                 labels = torch.as_tensor(_train_labels(train_dataset, "classification_loss"))
                 self.classification_loss = build_loss(options.classification_loss, labels)
         args.remove_unused_columns = False
+        if not torch.accelerator.is_available():
+            args.dataloader_pin_memory = False  # only warns there
         # Saved with every checkpoint, so that each one knows how its input is prepared.
         kwargs.setdefault("processing_class", SslEcgFeatureExtractor.for_model(model.config))
         super().__init__(

@@ -122,7 +122,9 @@ def test_a_frozen_encoder_does_not_change_at_all(classifier: SslEcgForSequenceCl
     classifier.freeze_encoder()
     before = copy.deepcopy(classifier.state_dict())
     train_one_step(classifier)
-    changed = {name for name, value in classifier.state_dict().items() if not torch.equal(value, before[name])}
+    changed = {
+        name for name, value in classifier.state_dict().items() if not torch.equal(value, before[name])
+    }
     assert changed == {"classifier.weight", "classifier.bias"}
     assert classifier.training
     assert not classifier.encoder.training
@@ -131,7 +133,9 @@ def test_a_frozen_encoder_does_not_change_at_all(classifier: SslEcgForSequenceCl
 def test_a_free_encoder_changes_with_its_statistics(classifier: SslEcgForSequenceClassification) -> None:
     before = copy.deepcopy(classifier.state_dict())
     train_one_step(classifier)
-    changed = {name for name, value in classifier.state_dict().items() if not torch.equal(value, before[name])}
+    changed = {
+        name for name, value in classifier.state_dict().items() if not torch.equal(value, before[name])
+    }
     assert changed == set(before)
 
 

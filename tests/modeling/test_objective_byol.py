@@ -54,9 +54,7 @@ def step(model: SslEcgForBYOL, *, progress: float = 0.0, lr: float = 0.1) -> Non
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    batch=st.integers(1, 4), views=st.integers(2, 4), size=st.integers(1, 6), seed=st.integers(0, 10_000)
-)
+@given(batch=st.integers(1, 4), views=st.integers(2, 4), size=st.integers(1, 6), seed=st.integers(0, 10_000))
 def test_loss_equals_the_slow_loop(batch: int, views: int, size: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     predictions, targets = torch.randn(2, batch, views, size, generator=generator)

@@ -134,3 +134,17 @@ def test_training_separates_records(tiny_config: MakeConfig) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.2 * losses[0]
+
+
+@pytest.mark.parametrize("views", [2, 3])
+def test_chunks_change_neither_loss_nor_gradient(monkeypatch: pytest.MonkeyPatch, views: int) -> None:
+    from ssl_ecg_hf.modeling import objective_simclr
+
+    projections = torch.randn(20, views, 8, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    whole = nt_xent_loss(projections, temperature=0.2)
+    (whole_gradient,) = torch.autograd.grad(whole, projections)
+    monkeypatch.setattr(objective_simclr, "CHUNK_SIMILARITIES", 7 * 20 * views)  # 7 anchors at a time
+    chunked = nt_xent_loss(projections, temperature=0.2)
+    (chunked_gradient,) = torch.autograd.grad(chunked, projections)
+    torch.testing.assert_close(chunked, whole)
+    torch.testing.assert_close(chunked_gradient, whole_gradient)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from datasets import DatasetDict
 
 from ssl_ecg_hf.data import SUPERCLASSES, simulate_dataset
+from ssl_ecg_hf.data.source import DataArguments
 from ssl_ecg_hf.modeling import SslEcgConfig
 from ssl_ecg_hf.training import SslEcgTrainingArguments
 
@@ -68,3 +70,14 @@ def arguments(tmp_path: Path) -> Callable[..., SslEcgTrainingArguments]:
         return SslEcgTrainingArguments(**{**defaults, **changes})
 
     return make
+
+
+@pytest.fixture
+def data_arguments(data_folder: Path) -> DataArguments:
+    return DataArguments(data=str(data_folder), class_names=list(SUPERCLASSES))
+
+
+@pytest.fixture
+def config_text() -> str:
+    """The tiny configuration as `--config` takes it."""
+    return json.dumps(CONFIG)

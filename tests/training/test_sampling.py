@@ -27,9 +27,7 @@ def test_an_epoch_is_a_function_of_seed_and_epoch(labels: NDArray[np.int8], name
 
 @settings(deadline=None)
 @given(labels=label_tables, name=st.sampled_from(["standard", "stratified"]), seed=st.integers(0, 99))
-def test_without_replacement_every_record_comes_once(
-    labels: NDArray[np.int8], name: str, seed: int
-) -> None:
+def test_without_replacement_every_record_comes_once(labels: NDArray[np.int8], name: str, seed: int) -> None:
     assert sorted(LabelSampler(labels, name, seed=seed)) == list(range(len(labels)))
 
 
@@ -59,7 +57,9 @@ def test_oversampling_evens_out_single_classes() -> None:
     labels = np.zeros((1000, 2), dtype=np.int8)
     labels[:800, 0] = 1
     labels[800:960, 1] = 1
-    drawn = np.concatenate([labels[list(LabelSampler(labels, "oversample", seed=seed))] for seed in range(20)])
+    drawn = np.concatenate(
+        [labels[list(LabelSampler(labels, "oversample", seed=seed))] for seed in range(20)]
+    )
     shares = [drawn[:, 0].mean(), drawn[:, 1].mean(), (~drawn.any(axis=1)).mean()]
     assert shares == pytest.approx([1 / 3, 1 / 3, 1 / 3], abs=0.015)
 

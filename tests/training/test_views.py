@@ -18,7 +18,9 @@ def test_a_generator_is_a_function_of_its_key(key: list[int]) -> None:
 
 
 def test_neighbouring_keys_draw_differently() -> None:
-    keys = [(seed, rank, step, micro) for seed in (0, 1) for rank in (0, 1) for step in (0, 1) for micro in (0, 1)]
+    keys = [
+        (seed, rank, step, micro) for seed in (0, 1) for rank in (0, 1) for step in (0, 1) for micro in (0, 1)
+    ]
     draws = {int(torch.randint(0, 2**62, (1,), generator=seeded_generator(CPU, *key))) for key in keys}
     assert len(draws) == 16
 

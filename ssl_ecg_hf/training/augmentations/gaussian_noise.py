@@ -48,7 +48,7 @@ class GaussianNoise(Augmentation):
         super().__post_init__()
         check_number("max_std", self.max_std, low=0)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
         """See ``Augmentation.apply``."""
         batch, leads, samples = signal.shape
         channels = number_of_electrodes(leads) if self.limb_consistent else leads

@@ -61,7 +61,7 @@ class Mixup(Augmentation):
         super().__post_init__()
         check_range("weight", self.weight, low=0.5, high=1)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
         """See ``Augmentation.apply``."""
         batch = signal.shape[0]
         other = signal.index_select(0, partners(batch, like=signal, generator=generator))

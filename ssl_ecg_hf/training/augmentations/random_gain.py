@@ -40,6 +40,6 @@ class RandomGain(Augmentation):
         super().__post_init__()
         check_range("gain", self.gain, low=1e-3, high=1e3)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
         """See ``Augmentation.apply``."""
         return signal.mul_(log_uniform((signal.shape[0], 1, 1), *self.gain, like=signal, generator=generator))

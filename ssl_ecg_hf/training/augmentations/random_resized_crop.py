@@ -65,7 +65,7 @@ class RandomResizedCrop(Augmentation):
         super().__post_init__()
         check_range("scale", self.scale, low=0.01, high=1)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
         """See ``Augmentation.apply``."""
         batch, _, samples = signal.shape
         length = (samples - 1) * uniform((batch, 1), *self.scale, like=signal, generator=generator)

@@ -48,7 +48,7 @@ class SegmentCutmix(Augmentation):
         super().__post_init__()
         check_range("fraction", self.fraction, low=0, high=0.5)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
         """See ``Augmentation.apply``."""
         other = signal.index_select(0, partners(signal.shape[0], like=signal, generator=generator))
         stretch = random_stretch(signal, self.fraction, generator=generator)

@@ -75,7 +75,7 @@ class TimeWarp(Augmentation):
         check_number("strength", self.strength, low=0, high=0.9)
         check_count("components", self.components)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
         """See ``Augmentation.apply``."""
         batch, _, samples = signal.shape
         speeds = uniform((batch, self.components), -1, 1, like=signal, generator=generator)

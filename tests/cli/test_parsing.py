@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ssl_ecg_hf.cli.parsing import parse, recipe_words
+from ssl_ecg_hf.cli.reproduce import read_table
+from ssl_ecg_hf.data.source import DataArguments
+from ssl_ecg_hf.training import SslEcgTrainingArguments
+from ssl_ecg_hf.training.finetune import FinetuningArguments
+from ssl_ecg_hf.training.pretrain import PretrainingArguments, config_fields
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+
+
+@dataclass
+class Options:
+    name: str = "default"
+    rate: float = 1.0
+    flag: bool = False
+    names: list[str] = field(default_factory=list)
+    config: str = "{}"
+
+
+def write(path: Path, content: Any) -> str:
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return str(path)
+
+
+def test_a_recipe_becomes_words(tmp_path: Path) -> None:
+    recipe = write(
+        tmp_path / "r.yaml",
+        {"names": ["a", "b"], "flag": True, "config": {"x": [1]}, "rate": 1e-3, "name": None},
+    )
+    words = recipe_words(Path(recipe))
+    options = {" ".join(words).split("--")[i].split(" ")[0] for i in range(1, 5)}
+    assert options == {"names", "flag", "config", "rate"}
+    (parsed,) = parse("x", (Options,), [recipe])
+    assert parsed == Options(rate=0.001, flag=True, names=["a", "b"], config='{"x": [1]}')
+
+
+def test_the_command_line_wins_over_the_recipe(tmp_path: Path) -> None:
+    recipe = write(tmp_path / "r.yaml", {"name": "recipe", "rate": 2.0, "flag": True})
+    (parsed,) = parse("x", (Options,), [recipe, "--rate", "3", "--flag", "false"])
+    assert parsed == Options(name="recipe", rate=3.0, flag=False)
+
+
+@pytest.mark.parametrize("content", [[1, 2], "text", None])
+def test_a_recipe_must_be_a_mapping(content: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="must be a mapping of options to values"):
+        parse("x", (Options,), [write(tmp_path / "r.yaml", content)])
+
+
+def test_options_are_not_abbreviated(tmp_path: Path) -> None:
+    with pytest.raises((ValueError, SystemExit)):
+        parse("x", (Options,), ["--nam", "y"])
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_valid(path: Path, tmp_path: Path) -> None:
+    first = PretrainingArguments if "objective" in yaml.safe_load(path.read_text()) else FinetuningArguments
+    words = [str(path), "--output_dir", str(tmp_path), "--data", "somewhere"]
+    what, data, args = parse("x", (first, DataArguments, SslEcgTrainingArguments), words)
+    config_fields(what.config)
+    assert (data.data, args.output_dir) == ("somewhere", str(tmp_path))
+
+
+@pytest.mark.parametrize("path", sorted((RECIPES / "tables").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_table_names_what_exists(path: Path) -> None:
+    table, cells = read_table(path)
+    assert len(cells) == len(table["methods"]) * len(table["label_fractions"]) * len(table["seeds"])
+    assert len({cell.name for cell in cells}) == len(cells)
+    for cell in cells:
+        assert cell.recipe.is_file(), cell.recipe
+        if cell.pretrained is not None:
+            assert (path.parent / table["pretraining"][cell.pretrained]).is_file()
+    assert {key for pair in table["comparisons"] for key in pair} <= set(table["methods"])
+
+
+def test_a_table_without_its_keys_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"lacks \['label_fractions', 'methods', 'pretraining', 'seeds'\]"):
+        read_table(Path(write(tmp_path / "t.yaml", {"name": "x"})))

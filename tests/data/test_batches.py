@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ssl_ecg_hf.data.batches import collate, to_millivolts
+
+
+def test_a_batch_of_arrays_keeps_type_and_values() -> None:
+    arrays = {"signal_uv": np.array([[[1, -2]]], dtype=np.int16), "labels": np.array([[0, 1]], dtype=np.int8)}
+    tensors = collate(arrays)
+    assert {name: tensor.dtype for name, tensor in tensors.items()} == {
+        "signal_uv": torch.int16,
+        "labels": torch.int8,
+    }
+    assert tensors["signal_uv"].tolist() == [[[1, -2]]]
+
+
+def test_rows_are_stacked_without_their_other_columns() -> None:
+    rows = [{"signal": [[0.5, 1.5]], "labels": [1, 0], "name": "a", "age": 3} for _ in range(3)]
+    tensors = collate(rows)
+    assert set(tensors) == {"signal", "labels"}
+    assert tensors["signal"].shape == (3, 1, 2)
+    assert tensors["labels"].tolist() == [[1, 0]] * 3
+
+
+def test_rows_of_different_lengths_cannot_be_stacked() -> None:
+    with pytest.raises(ValueError, match="same shape"):
+        collate([{"signal": [[0.0]]}, {"signal": [[0.0, 1.0]]}])
+
+
+@given(hnp.arrays(np.int16, st.tuples(*[st.integers(1, 4)] * 3)))
+def test_microvolts_become_millivolts(microvolts: np.ndarray[Any, np.dtype[np.int16]]) -> None:
+    signal = to_millivolts(collate({"signal_uv": microvolts}))
+    assert signal.dtype == torch.float32
+    np.testing.assert_allclose(signal.numpy(), microvolts / 1000, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64])
+def test_millivolts_stay(kind: torch.dtype) -> None:
+    signal = to_millivolts({"signal": torch.tensor([[[0.5, -0.25]]], dtype=kind)})
+    assert signal.dtype == torch.float32
+    assert signal.tolist() == [[[0.5, -0.25]]]
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        ({"ecg": torch.zeros(1, 1, 1)}, r"the batch has columns \['ecg'\]; expected 'signal' \(floats"),
+        ({"signal": torch.zeros(1, 1, 1, dtype=torch.int16)}, "the signals are torch.int16; integers in"),
+        ({"signal_uv": torch.zeros(1, 1, 1)}, "the signals are torch.float32"),
+    ],
+)
+def test_other_numbers_are_refused(batch: dict[str, torch.Tensor], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        to_millivolts(batch)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import DatasetDict
+
+from ssl_ecg_hf.data import SUPERCLASSES, simulate_dataset
+from ssl_ecg_hf.data.source import DataArguments
+from ssl_ecg_hf.data.splits import dataset_labels, labelled
+from ssl_ecg_hf.evaluation.checkpoint import EvaluationArguments, evaluate, predict
+from ssl_ecg_hf.evaluation.inference import predict_logits
+from ssl_ecg_hf.evaluation.metrics import macro_auroc
+from ssl_ecg_hf.evaluation.predictions import load_predictions
+from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification, SslEcgForSimCLR
+
+ENCODER: dict[str, Any] = {"hidden_sizes": [8, 16], "kernel_sizes": [5, 3], "strides": [2, 2]}
+
+
+@pytest.fixture(scope="module")
+def splits() -> DatasetDict:
+    return simulate_dataset(200, seed=0, duration=2.0)
+
+
+@pytest.fixture
+def data(splits: DatasetDict, tmp_path: Path) -> DataArguments:
+    splits.save_to_disk(tmp_path / "own")
+    return DataArguments(data=str(tmp_path / "own"), class_names=list(SUPERCLASSES))
+
+
+def save_classifier(folder: Path, names: tuple[str, ...] = SUPERCLASSES) -> SslEcgForSequenceClassification:
+    torch.manual_seed(0)
+    config = SslEcgConfig(encoder_options=ENCODER, num_samples=200, id2label=dict(enumerate(names)))
+    model = SslEcgForSequenceClassification(config)
+    model.save_pretrained(folder)
+    recipe = {"stage": "finetune", "arguments": {"seed": 3}, "dataset": {"name": "x"}, "parent": None}
+    (folder / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+    return model
+
+
+def test_predictions_know_their_records(splits: DatasetDict, tmp_path: Path) -> None:
+    model = save_classifier(tmp_path)
+    known = labelled(splits["test"])
+    found = predict(model, splits["test"])
+    assert np.array_equal(found.labels, dataset_labels(known))
+    assert np.array_equal(found.logits, predict_logits(model, known))
+    assert list(found.record_ids) == [str(number) for number in known["ecg_id"]]
+    bare = predict(model, splits["test"].select_columns(["signal_uv", "labels"]))
+    assert bare.patient_ids is None
+    assert bare.age is None
+
+
+def test_evaluation_writes_numbers_predictions_and_pictures(data: DataArguments, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    save_classifier(folder)
+    metrics = evaluate(EvaluationArguments(model=str(folder)), data)
+    written = {path.name for path in folder.iterdir()} - {"config.json", "model.safetensors", "recipe.json"}
+    assert written == {
+        "metrics.json",
+        "predictions_validation.npz",
+        "predictions_test.npz",
+        "roc.png",
+        "precision_recall.png",
+        "reliability.png",
+    }
+    test = load_predictions(folder / "predictions_test.npz")
+    expected = macro_auroc(test.labels, test.scores)
+    stored = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert stored["test"]["macro"]["auroc"] == pytest.approx(expected, abs=1e-6)
+    assert stored["test"]["macro"]["auroc"] == pytest.approx(metrics["test"]["macro"]["auroc"], abs=1e-6)
+    assert stored["run"]["stage"] == "finetune"
+    assert stored["run"]["arguments"] == {"seed": 3}
+    assert stored["run"]["dataset"]["name"] == "own"
+    assert list(stored["test"]["per_class"]) == sorted(SUPERCLASSES)
+
+
+def test_what_is_no_classifier_of_these_classes_is_refused(data: DataArguments, tmp_path: Path) -> None:
+    save_classifier(tmp_path / "other", names=("A", "B", "C", "D", "E"))
+    with pytest.raises(ValueError, match=r"the model has classes \['A', .*the recordings \['NORM'"):
+        evaluate(EvaluationArguments(model=str(tmp_path / "other")), data)
+    SslEcgForSimCLR(SslEcgConfig(encoder_options=ENCODER)).save_pretrained(tmp_path / "simclr")
+    with pytest.raises(ValueError, match=r"has no recipe.json; expected a checkpoint written by"):
+        evaluate(EvaluationArguments(model=str(tmp_path / "simclr")), data)

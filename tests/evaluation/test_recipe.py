@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ssl_ecg_hf.data.source import DataArguments
+from ssl_ecg_hf.evaluation.recipe import RECIPE, describe_arguments, make_recipe, read_recipe
+from ssl_ecg_hf.training import SslEcgTrainingArguments
+from ssl_ecg_hf.training.finetune import FinetuningArguments
+
+
+@dataclass
+class Options:
+    model: str
+    count: int
+    rate: float = 1e-3
+    names: list[str] = field(default_factory=list)
+    derived: int | None = None
+
+    def __post_init__(self) -> None:
+        self.derived = 2 * self.count if self.derived is None else self.derived
+
+
+def test_what_differs_from_the_default_is_described() -> None:
+    assert describe_arguments(Options("here", 3)) == {"count": 3}
+    described = describe_arguments(Options("here", 3, rate=0.5, names=["a"], derived=7))
+    assert described == {"count": 3, "rate": 0.5, "names": ["a"], "derived": 7}
+
+
+def test_places_and_tokens_are_left_out() -> None:
+    groups: list[Any] = [
+        FinetuningArguments(model="somewhere/secret", label_fraction=0.1, overwrite=True),
+        DataArguments(data="/home/me/ptbxl", cache_dir="/tmp/me", sampling_rate=500),
+        SslEcgTrainingArguments(
+            "/home/me/run", hub_token="hf_secret", learning_rate=3e-4, use_cpu=True, disable_tqdm=True
+        ),
+    ]
+    described = describe_arguments(*groups)
+    described.pop("dataloader_pin_memory", None)  # some versions of Transformers derive it from use_cpu
+    assert described == {
+        "label_fraction": 0.1,
+        "sampling_rate": 500,
+        "learning_rate": 3e-4,
+        "use_cpu": True,
+    }
+    assert json.loads(json.dumps(described)) == described
+
+
+def test_the_same_command_gives_the_same_description() -> None:
+    made = [SslEcgTrainingArguments(f"run{i}", bf16=True, augmentations="light", seed=4) for i in range(2)]
+    first, second = map(describe_arguments, made)
+    assert first == second
+    assert first["bf16"] is True
+    assert (first["augmentations"], first["seed"]) == ("light", 4)
+
+
+def test_a_recipe_is_read_back(tmp_path: Path) -> None:
+    assert read_recipe(tmp_path) is None
+    parent = make_recipe("pretrain", {"seed": 1}, {"name": "x"})
+    recipe = make_recipe("finetune", {"learning_rate": 3e-7}, {"name": "x"}, parent=parent)
+    (tmp_path / RECIPE).write_text(json.dumps(recipe), encoding="utf-8")
+    assert read_recipe(str(tmp_path)) == recipe
+    assert recipe["parent"]["arguments"] == {"seed": 1}
+    assert parent["parent"] is None
+    assert set(recipe) == {"stage", "arguments", "dataset", "software", "parent"}
+    assert recipe["software"]["ssl_ecg_hf"]
+
+
+def test_a_damaged_recipe_is_not_overlooked(tmp_path: Path) -> None:
+    (tmp_path / RECIPE).write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match="Expecting"):
+        read_recipe(tmp_path)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ssl_ecg_hf.evaluation.metrics import macro_auroc
+from ssl_ecg_hf.evaluation.predictions import Predictions
+from ssl_ecg_hf.evaluation.summary import Run, summarize
+
+LABELS = np.random.default_rng(0).integers(0, 2, (120, 2))
+
+
+def run(method: str, seed: int, *, skill: float, fraction: float = 0.1, **columns: Any) -> Run:
+    rng = np.random.default_rng([seed, int(1000 * skill)])
+    ids = np.arange(len(LABELS))
+    given: dict[str, Any] = {"record_ids": ids, "patient_ids": ids // 2, **columns}
+    test = Predictions(labels=LABELS, logits=skill * LABELS + rng.normal(size=LABELS.shape), **given)
+    auroc = macro_auroc(test.labels, test.scores)
+    assert auroc is not None
+    metrics = {
+        "test": {"records": len(LABELS), "macro": {"auroc": auroc, "f1": 0.5 + seed / 10, "auprc": 0.25}},
+        "validation": {"macro": {"auroc": 0.75}},
+    }
+    return Run(method=method, label_fraction=fraction, seed=seed, metrics=metrics, test=test)
+
+
+def test_rows_give_mean_spread_and_student_interval() -> None:
+    runs = [run("A", seed, skill=1.0) for seed in (2, 0, 1)]
+    (row,) = summarize(runs, [])["rows"]
+    assert (row["method"], row["label_fraction"], row["test_records"]) == ("A", 0.1, 120)
+    assert row["seeds"] == [0, 1, 2]
+    assert row["test_f1"]["values"] == pytest.approx([0.5, 0.6, 0.7])
+    assert row["test_f1"]["mean"] == pytest.approx(0.6)
+    assert row["test_f1"]["std"] == pytest.approx(0.1)
+    # Student's t with two degrees of freedom: 4.302653 standard errors.
+    assert row["test_f1"]["high"] - 0.6 == pytest.approx(4.302653 * 0.1 / 3**0.5, rel=1e-6)
+    assert row["validation_auroc"]["std"] == 0
+    assert row["test_auprc"]["mean"] == 0.25
+
+
+def test_one_seed_has_no_spread() -> None:
+    (row,) = summarize([run("A", 0, skill=1.0)], [])["rows"]
+    assert (row["test_auroc"]["std"], row["test_auroc"]["low"], row["test_auroc"]["high"]) == (
+        None,
+        None,
+        None,
+    )
+
+
+def test_comparison_is_of_the_means_over_seeds_and_holm_corrected() -> None:
+    runs = [
+        run(method, seed, skill=skill)
+        for method, skill in (("strong", 3.0), ("weak", 0.3), ("twin", 0.31))
+        for seed in (0, 1, 2)
+    ]
+    summary = summarize(runs, [("strong", "weak"), ("weak", "strong"), ("twin", "weak")])
+    better, worse, equal = summary["comparisons"]
+    mean = {row["method"]: row["test_auroc"]["mean"] for row in summary["rows"]}
+    assert better["difference"] == pytest.approx(mean["strong"] - mean["weak"], abs=1e-9)
+    assert worse["difference"] == pytest.approx(-better["difference"], abs=1e-9)
+    assert better["low"] < better["difference"] < better["high"]
+    assert [entry["verdict"] for entry in (better, worse, equal)] == [
+        "better",
+        "worse",
+        "not distinguishable",
+    ]
+    assert better["low"] > 0 > worse["high"]
+    smallest = min(entry["p"] for entry in summary["comparisons"])
+    assert min(entry["p_holm"] for entry in summary["comparisons"]) == pytest.approx(3 * smallest)
+
+
+def test_methods_are_compared_where_both_were_run() -> None:
+    runs = [run("A", 0, skill=1.0), run("B", 0, skill=1.0), run("A", 0, skill=2.0, fraction=1.0)]
+    summary = summarize(runs, [("A", "B"), ("A", "missing")])
+    assert [entry["label_fraction"] for entry in summary["comparisons"]] == [0.1]
+    assert len(summary["rows"]) == 3
+
+
+def test_runs_that_cannot_be_compared_are_refused() -> None:
+    with pytest.raises(ValueError, match="'A' and 'B' were run with different seeds"):
+        summarize([run("A", 0, skill=1.0), run("B", 1, skill=1.0)], [("A", "B")])
+    other = run("B", 0, skill=1.0, record_ids=np.arange(1000, 1120))
+    with pytest.raises(ValueError, match="'B', seed 0, was tested on other records than 'A'"):
+        summarize([run("A", 0, skill=1.0), other], [("A", "B")])

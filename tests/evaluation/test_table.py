@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from ssl_ecg_hf.evaluation.table import align, metrics_table, summary_table
+
+ZERO = {"brier": 0.1, "ece": 0.05, "sensitivity": 0.5, "specificity": 0.9}
+
+
+def test_columns_are_aligned() -> None:
+    rows = [["recording", "p"], ["a", "0.125"], ["longer name", "1"]]
+    assert align(rows) == "recording        p\na            0.125\nlonger name      1"
+
+
+def test_metrics_class_by_class() -> None:
+    metrics = {
+        "run": {"dataset": {"name": "PTB-XL"}},
+        "test": {
+            "records": 12,
+            "per_class": {
+                "NORM": {"support": 9, "auroc": 0.91234, "auprc": 0.8, "f1": 0.7, **ZERO},
+                "MI": {"support": 0, "auroc": None, "auprc": None, "f1": None, **ZERO, "sensitivity": None},
+            },
+            "macro": {"auroc": 0.91234, "auprc": 0.8, "f1": 0.7},
+        },
+        "intervals": {
+            "confidence": 0.95,
+            "auroc": {"macro": {"estimate": 0.91234, "low": 0.8996, "high": 0.925}},
+        },
+    }
+    assert metrics_table(metrics).splitlines() == [
+        "PTB-XL, test split, 12 recordings",
+        "class  support  AUROC  AUPRC     F1  sensitivity  specificity  BRIER    ECE",
+        "NORM         9  0.912  0.800  0.700        0.500        0.900  0.100  0.050",
+        "MI           0      -      -      -            -        0.900  0.100  0.050",
+        "macro       12  0.912  0.800  0.700            -            -      -      -",
+        "macro AUROC 0.912, 95 % interval 0.900 to 0.925 (bootstrap by patient)",
+    ]
+
+
+def test_summary_as_markdown() -> None:
+    one = {"mean": 0.75, "std": None, "low": None, "high": None}
+    three = {"mean": 0.88, "std": 0.0034, "low": 0.87151, "high": 0.88844}
+    summary = {
+        "rows": [
+            {"method": "SimCLR fine-tuned", "label_fraction": 0.1, "seeds": [0, 1, 2], "test_auroc": three,
+             "validation_auroc": three, "test_f1": one, "test_records": 2158},
+            {"method": "From scratch", "label_fraction": 0.01, "seeds": [0], "test_auroc": one,
+             "validation_auroc": one, "test_f1": one, "test_records": 2158},
+        ],
+        "comparisons": [
+            {"method": "SimCLR fine-tuned", "control": "From scratch", "label_fraction": 0.1,
+             "difference": 0.0123, "low": 0.001, "high": 0.02, "p_holm": 0.0345, "verdict": "better"},
+            {"method": "A", "control": "B", "label_fraction": 0.01, "difference": -0.001, "low": -0.1,
+             "high": 0.1, "p_holm": 1.0, "verdict": "not distinguishable"},
+        ],
+    }  # fmt: skip
+    lines = summary_table(summary).splitlines()
+    assert (
+        lines[2] == "| SimCLR fine-tuned | 10 % | 3 | 0.8800 ± 0.0034 | 0.8715 to 0.8884 | 0.750 | 0.8800 |"
+    )
+    assert lines[3] == "| From scratch | 1 % | 1 | 0.7500 |  | 0.750 | 0.7500 |"
+    assert lines[-4:-2] == [
+        "- 10 % of the labels: *SimCLR fine-tuned* is **better than** *From scratch*: +0.0123 "
+        "[+0.0010, +0.0200], p = 0.0345",
+        "- 1 % of the labels: *A* is **not distinguishable from** *B*: -0.0010 [-0.1000, +0.1000], p = 1",
+    ]
+    assert lines[-1] == "Test records: 2158."
+    columns = {line.count("|") for line in lines[:4]}
+    assert columns == {8}
