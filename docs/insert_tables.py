@@ -9,9 +9,7 @@ TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DO
 
 def filled(page: str) -> str:
     """Return a page with each marked place holding the file that its marker names."""
-    return TABLE.sub(
-        lambda match: match[1] + (ROOT / match[2]).read_text(encoding="utf-8") + match[3], page
-    )
+    return TABLE.sub(lambda match: match[1] + (ROOT / match[2]).read_text(encoding="utf-8") + match[3], page)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fine-tune a pretrained encoder on a dataset of one's own: any datasets.Dataset with `signal` and `labels`."""
+"""Fine-tune a pretrained encoder on one's own datasets.Dataset with the columns `signal` and `labels`."""
 
 import sys
 
@@ -17,7 +17,7 @@ signal = rng.normal(0, 0.1, (120, 12, 1000)) + labels[:, :1, None] * np.sin(np.a
 own = Dataset.from_dict({"signal": signal.astype("float32"), "labels": labels})
 
 model = SslEcgForSequenceClassification.from_pretrained(
-    checkpoint, num_labels=2, id2label={0: "rhythm A", 1: "rhythm B"}, problem_type="multi_label_classification"
+    checkpoint, id2label={0: "rhythm A", 1: "rhythm B"}, problem_type="multi_label_classification"
 )
 trainer = SslEcgTrainer(
     model=model,

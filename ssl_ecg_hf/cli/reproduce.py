@@ -66,7 +66,7 @@ def pretrain_once(table: dict[str, Any], cell: Cell, *, place: Path, data: str, 
 
     if cell.pretrained is None:
         return None
-    seeds = table.get("pretraining_seeds", table["seeds"])
+    seeds = table.get("pretraining_seeds", {}).get(cell.pretrained, table["seeds"])
     seed = seeds[table["seeds"].index(cell.seed) % len(seeds)]
     folder = root / f"pretrained-{cell.pretrained}-seed{seed}"
     if not (folder / "config.json").is_file():

@@ -99,7 +99,7 @@ def evaluate_predictions(
 
 
 def save_metrics(path: str | Path, metrics: Mapping[str, Any]) -> None:
-    """Write metrics as JSON: sorted keys, numbers rounded to six digits, in one step.
+    """Write metrics as JSON: sorted keys, numbers rounded to six significant digits, in one step.
 
     Args:
         path: file to write; its folder must exist.
@@ -247,7 +247,7 @@ def _subgroup(test: Predictions, rows: NDArray[np.bool_], names: list[str]) -> d
 
 
 def _plain(value: Any) -> Any:
-    """Nested dicts, lists, strings, ints, None and floats of six digits; nothing else passes."""
+    """Nested dicts, lists, strings, ints, None and floats of six significant digits; nothing else passes."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -259,7 +259,7 @@ def _plain(value: Any) -> Any:
             raise ValueError(
                 f"metrics hold the number {value}; expected finite numbers, None for an undefined one"
             )
-        return round(value, 6)
+        return float(f"{value:.6g}")
     if value is None or isinstance(value, (bool, int, str)):
         return value
     raise TypeError(f"metrics hold a {type(value).__name__}; expected dicts, lists, strings, numbers or None")

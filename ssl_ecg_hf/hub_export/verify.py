@@ -55,6 +55,11 @@ class VerificationReport:
         return f"step {self.failed_step!r} failed after {list(self.steps)}:\n{self.stderr.strip()}"
 
 
+def _holds_remote_code(folder: Path) -> bool:
+    """Whether a folder of `sys.path` is a cache of downloaded code, which would shadow the clean one."""
+    return any(folder.glob("*_modules/__init__.py"))
+
+
 def _statement(extractor: SslEcgFeatureExtractor) -> dict[str, Any]:
     """How the example recording of an export is to be read: the model's own leads and rate, in mV."""
     return {"sampling_rate": extractor.sampling_rate, "leads": extractor.leads, "unit": "mV"}
@@ -123,7 +128,7 @@ def verify_export(folder: Path, *, source: SslEcgPreTrainedModel | None = None) 
         "folder": str(folder),
         "stated": _statement(extractor),
         "num_threads": torch.get_num_threads(),
-        "sys_path": [entry for entry in sys.path if entry],
+        "sys_path": [entry for entry in sys.path if entry and not _holds_remote_code(Path(entry))],
     }
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="verify-export-") as name:

@@ -27,6 +27,7 @@ from ssl_ecg_hf.training.sampling import LabelSampler
 from ssl_ecg_hf.training.views import make_views, seeded_generator
 
 EVALUATION_KEY = 2**31  # in place of a step: every evaluation sees the same views
+NEIGHBOURS = 20  # of the kNN probe
 MAX_MONITORED = 2000  # recordings; pairwise distances need memory of the square of it
 
 
@@ -268,4 +269,5 @@ class SslEcgTrainer(Trainer):
         for dataset in (train, validation):
             dataset = labelled(dataset)
             parts += [embed(self.model, dataset), np.asarray(dataset["labels"])]
-        return knn_probe(*parts)
+        neighbours = min(NEIGHBOURS, len(parts[0]))
+        return knn_probe(*parts, k=neighbours) if neighbours and len(parts[2]) else None
