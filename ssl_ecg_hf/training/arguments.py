@@ -56,6 +56,10 @@ class SslEcgTrainingArguments(TrainingArguments):
     )
     classification_loss: str = field(default="bce", metadata={"help": f"One of {sorted(LOSSES)}."})
     sampler: str = field(default="standard", metadata={"help": f"One of {sorted(SAMPLERS)}."})
+    sync_batch_norm: bool = field(
+        default=False,
+        metadata={"help": "Share BatchNorm statistics between processes (accelerators only)."},
+    )
     probe_every: int = field(
         default=5, metadata={"help": "In pretraining: kNN probe at every n-th evaluation; 0 = never."}
     )

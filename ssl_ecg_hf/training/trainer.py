@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
@@ -19,7 +19,7 @@ from ssl_ecg_hf.data.splits import labelled
 from ssl_ecg_hf.evaluation.inference import embed, signal_table
 from ssl_ecg_hf.evaluation.metrics import macro_auroc
 from ssl_ecg_hf.evaluation.representation import alignment, effective_rank, knn_probe, uniformity
-from ssl_ecg_hf.modeling import SslEcgFeatureExtractor, SslEcgForPreTraining
+from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgFeatureExtractor, SslEcgForPreTraining
 from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments, resolve_augmentation
 from ssl_ecg_hf.training.augmentations import Compose
 from ssl_ecg_hf.training.losses import build_loss
@@ -66,6 +66,26 @@ def macro_auroc_metric(prediction: EvalPrediction) -> dict[str, float]:
     return {} if value is None else {"macro_auroc": value}
 
 
+def _readable(dataset: Any, config: SslEcgConfig, *, columns: tuple[str, ...]) -> Any:
+    """Wrap a `datasets.Dataset` for fast reading, let a stream give arrays, pass other datasets through."""
+    if isinstance(dataset, Dataset):
+        return signal_table(dataset, config, columns=columns)
+    if isinstance(dataset, IterableDataset):
+        return dataset.with_format("numpy")
+    return dataset
+
+
+def _synchronized(model: Any, args: TrainingArguments) -> Any:
+    """Let BatchNorm share its statistics between processes; names of the weights stay the same."""
+    if args.world_size == 1:
+        return model
+    if args.device.type == "cpu":
+        raise ValueError(
+            "sync_batch_norm needs accelerators: PyTorch's SyncBatchNorm does not run on the CPU"
+        )
+    return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+
+
 def _train_labels(dataset: Any, option: str) -> NDArray[np.int8]:
     if not isinstance(dataset, SignalTable):
         raise ValueError(
@@ -96,10 +116,11 @@ class SslEcgTrainer(Trainer):
     """Hugging Face Trainer for the SslEcg models.
 
     Datasets are `datasets.Dataset`s with a column `signal` (floats, mV) or `signal_uv` (integers,
-    microvolts) of shape (leads, samples), and `labels` (multi-hot) for a classifier; other map-style datasets
-    may yield such rows. Signals are converted and augmented in batches on the model's device. A pretraining
-    model gets `views`, a classifier `input_values`. Random numbers of the augmentation are a function of
-    (seed, process, step), so a resumed run repeats the uninterrupted one.
+    microvolts) of shape (leads, samples), and `labels` (multi-hot) for a classifier; a streamed
+    `datasets.IterableDataset` or any other dataset may yield such rows. Signals are converted and augmented
+    in batches on the model's device. A pretraining model gets `views`, a classifier `input_values`. Random
+    numbers of the augmentation are a function of (seed, process, step), so a resumed run repeats the
+    uninterrupted one.
 
     Args:
         model: an SslEcg model with a loss.
@@ -150,10 +171,8 @@ class SslEcgTrainer(Trainer):
         self._step_key, self._micro_step = -1, 0
         self._evaluations = 0
         columns = () if self.is_pretraining else ("labels",)
-        if isinstance(train_dataset, Dataset):
-            train_dataset = signal_table(train_dataset, model.config, columns=columns)
-        if isinstance(eval_dataset, Dataset):
-            eval_dataset = signal_table(eval_dataset, model.config, columns=columns)
+        train_dataset = _readable(train_dataset, model.config, columns=columns)
+        eval_dataset = _readable(eval_dataset, model.config, columns=columns)
         if augmentation is None:
             choice = options.augmentations or ("default" if self.is_pretraining else None)
             augmentation = resolve_augmentation(choice)
@@ -163,7 +182,7 @@ class SslEcgTrainer(Trainer):
             args.dataloader_drop_last = True  # NT-Xent needs equal batches in every process
             _check_batches(args, train_dataset, eval_dataset)
             kwargs.setdefault("compute_metrics", representation_metrics)
-            if probe_dataset is not None and eval_dataset is not None:
+            if probe_dataset is not None and isinstance(eval_dataset, SignalTable):
                 self._probe_sets = (probe_dataset, eval_dataset.dataset)
         else:
             kwargs.setdefault("compute_metrics", macro_auroc_metric)
@@ -172,6 +191,8 @@ class SslEcgTrainer(Trainer):
             if options.classification_loss != "bce" and train_dataset is not None:
                 labels = torch.as_tensor(_train_labels(train_dataset, "classification_loss"))
                 self.classification_loss = build_loss(options.classification_loss, labels)
+        if options.sync_batch_norm:
+            model = _synchronized(model, args)
         args.remove_unused_columns = False
         if not torch.accelerator.is_available():
             args.dataloader_pin_memory = False  # only warns there

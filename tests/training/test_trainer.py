@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, load_dataset
 from transformers import Trainer, TrainingArguments
 
 from ssl_ecg_hf.data.splits import dataset_labels, labelled
@@ -140,6 +140,31 @@ def test_recordings_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         SslEcgTrainer(classifier, arguments(), **{role: change(own_dataset())})
+
+
+def test_a_stream_of_parquet_shards_trains_as_the_dataset_itself_does(
+    simclr: SslEcgForSimCLR, recordings: DatasetDict, arguments: MakeArguments, tmp_path: Path
+) -> None:
+    train = recordings["train"].select(range(24))
+    for index in range(2):
+        train.shard(2, index, contiguous=True).to_parquet(tmp_path / f"{index}.parquet")
+    files = [str(tmp_path / f"{index}.parquet") for index in range(2)]
+    stream = load_dataset("parquet", data_files=files, split="train", streaming=True)
+    losses = []
+    for dataset in (stream, [dict(row) for row in train]):
+        trainer = SslEcgTrainer(copy.deepcopy(simclr), arguments(), train_dataset=dataset)
+        trainer._get_train_sampler = lambda _=None: None  # the stream's own order
+        trainer.train()
+        losses.append(history(trainer, "loss"))
+    assert len(losses[0]) == 3
+    assert losses[0] == losses[1]
+
+
+def test_batch_statistics_of_one_process_need_no_synchronisation(
+    simclr: SslEcgForSimCLR, recordings: DatasetDict, arguments: MakeArguments
+) -> None:
+    trainer = SslEcgTrainer(simclr, arguments(sync_batch_norm=True), train_dataset=recordings["train"])
+    assert not any(isinstance(module, torch.nn.SyncBatchNorm) for module in trainer.model.modules())
 
 
 def test_integers_in_rows_are_refused(simclr: SslEcgForSimCLR, arguments: MakeArguments) -> None:
