@@ -13,7 +13,7 @@ from typing import Any
 from datasets import disable_progress_bars
 from transformers.utils import logging as transformers_logging
 
-from benchmarks import augmentation, cache, classifier, memory, nt_xent, pretraining
+from benchmarks import augmentation, cache, classifier, memory, nt_xent, pretraining, processes
 from benchmarks.chart import draw
 from benchmarks.context import FULL, QUICK, SIMULATED, Context, prepared
 from benchmarks.machine import describe_machine
@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Context], dict[str, Any]]] = {
     "classifier": classifier.measure,
     "memory": memory.measure,
     "nt_xent": nt_xent.measure,
+    "processes": processes.measure,
 }
 """Name -> function that measures it."""
 

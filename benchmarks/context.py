@@ -48,8 +48,8 @@ class Sizes:
     classifier_batches: int = 3
     single_calls: int = 50
     memory_steps: int = 20
-    nt_xent: tuple[int, ...] = (512, 1024, 2048, 4096)
-    nt_xent_calls: int = 3
+    nt_xent: tuple[int, ...] = (512, 2048, 16384)
+    nt_xent_calls: int = 1
 
 
 FULL = Sizes()

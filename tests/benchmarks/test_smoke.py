@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pytest
+from datasets import Dataset
 
 from benchmarks import __main__ as command
-from benchmarks import memory, memory_child
+from benchmarks import memory, memory_child, processes
 from benchmarks.context import Sizes, prepared
 from benchmarks.results import RATIOS
+from benchmarks.timing import CPU
+from benchmarks.trainer_run import seconds_per_step
 from ssl_ecg_hf.files import write_json
 
 TINY = Sizes(
@@ -34,10 +38,20 @@ def pretrain_here(arrow: Path, *, records: int, batch_size: int, steps: int) -> 
     return memory_child.pretrain(arrow, records=records, batch_size=batch_size, steps=steps)
 
 
+def train_here(number: int, threads: int, arrow: Path, *, records: int, batch_size: int, steps: int) -> float:
+    """One of the processes, alone, without the launcher."""
+    del threads
+    dataset = Dataset.from_file(str(arrow)).select(range(records))
+    with tempfile.TemporaryDirectory() as folder:
+        share = batch_size // number
+        return seconds_per_step(dataset, Path(folder), batch_size=share, steps=steps, device=CPU)
+
+
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "run_child", pretrain_here)
+        patch.setattr(processes, "seconds_in", train_here)
         with prepared("simulated", sizes=TINY, repetitions=REPETITIONS) as context:
             measured = command.run_benchmarks(context, simulated=True)
     path = tmp_path_factory.mktemp("benchmarks") / "benchmarks.json"
@@ -99,6 +113,13 @@ def test_memory_of_a_process_of_its_own() -> None:
         report = memory.run_child(arrow, records=4, batch_size=4, steps=1)
     # PyTorch alone takes more than 100 MB; the resident memory has the anonymous one in it.
     assert 1e8 < report["anonymous"] <= report["resident"]
+
+
+@pytest.mark.slow
+def test_two_processes_report_the_time_of_a_step() -> None:
+    with prepared("simulated", sizes=TINY, repetitions=1) as context:
+        arrow = Path(context.all_train.cache_files[0]["filename"])
+        assert processes.seconds_in(2, 1, arrow, records=20, batch_size=4, steps=1) > 0
 
 
 def test_page_and_chart(content: dict[str, Any], tmp_path: Path) -> None:
