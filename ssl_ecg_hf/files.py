@@ -29,6 +29,26 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def parse_mapping(text: str, *, what: str, expected: str) -> dict[str, Any]:
+    """Return the mapping that a JSON text holds.
+
+    Args:
+        text: JSON.
+        what: name of the option or file that it comes from, for the message.
+        expected: what it should hold, for the message.
+
+    Raises:
+        ValueError: if the text is no JSON or no mapping.
+    """
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{what} is {text!r}, no JSON ({error}); expected {expected}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{what} is {text!r}; expected {expected}")
+    return content
+
+
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write plain values as JSON with sorted keys, in one step.
 

@@ -54,7 +54,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         verb.main(argv[1:])
     except (ValueError, OSError) as error:
-        print(f"ssl-ecg {argv[0]}: {error}", file=sys.stderr)
+        message = str(error)
+        if isinstance(error, OSError) and error.strerror and error.filename:
+            message = f"{error.filename}: {error.strerror}; check this path and your rights to it"
+        print(f"ssl-ecg {argv[0]}: {message}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"ssl-ecg {argv[0]}: interrupted", file=sys.stderr)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 RECORDS = 3000
+BATCH = 128  # recordings, in pretraining
 COMMON: dict[str, Any] = {
     "data": "simulated",
     "per_device_eval_batch_size": 256,
@@ -21,7 +22,6 @@ COMMON: dict[str, Any] = {
 }
 PRETRAINING: dict[str, Any] = COMMON | {
     "num_train_epochs": 10,
-    "per_device_train_batch_size": 128,
     "warmup_steps": 20,
     "eval_strategy": "epoch",
 }
@@ -58,7 +58,8 @@ def main(argv: list[str]) -> None:
     root = arguments.output_dir
     records = {"num_records": arguments.num_records}
     announce(f"pretraining with SimCLR on {arguments.num_records} simulated recordings, no labels", started)
-    pretrain(words_of(PRETRAINING | records | {"output_dir": root / "simclr"}))
+    batch = {"per_device_train_batch_size": min(BATCH, arguments.num_records // 2)}
+    pretrain(words_of(PRETRAINING | records | batch | {"output_dir": root / "simclr"}))
     pretrained = {"model": root / "simclr"}
     runs: dict[str, tuple[str, dict[str, Any]]] = {
         "random encoder, frozen": ("random_probe", {"probe": True}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,30 @@ def recipe_words(path: Path) -> list[str]:
     Raises:
         ValueError: if the file is missing or is no mapping.
     """
+    return words_of(read_yaml(path, what="recipe", expected="a mapping of options to values"))
+
+
+def read_yaml(path: Path, *, what: str, expected: str) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Args:
+        path: the file.
+        what: its purpose, for the messages.
+        expected: what it should hold, for the messages.
+
+    Raises:
+        ValueError: if the file is missing, no YAML or no mapping.
+    """
     if not path.is_file():
-        raise ValueError(f"recipe {path} does not exist")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raise ValueError(f"{what} {path} does not exist")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{what} {path} is no YAML: {reason}; expected {expected}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"recipe {path} must be a mapping of options to values")
-    return words_of(content)
+        raise ValueError(f"{what} {path} must be {expected}")
+    return content
 
 
 def parse(
@@ -57,7 +76,7 @@ def parse(
         example: a command to show in the help text.
 
     Raises:
-        ValueError: if the recipe cannot be read or a value does not fit.
+        ValueError: if the recipe cannot be read, an option is unknown or a value does not fit.
     """
     words = list(argv)
     if words and not words[0].startswith("-"):
@@ -69,4 +88,10 @@ def parse(
         epilog=f"Example: {example}" if example else None,
         allow_abbrev=False,
     )
-    return tuple(parser.parse_args_into_dataclasses(words))
+    *parsed, rest = parser.parse_args_into_dataclasses(words, return_remaining_strings=True)
+    if rest:
+        known = [option for action in parser._actions for option in action.option_strings]
+        similar = get_close_matches(rest[0], known, n=1)
+        advice = f"did you mean {similar[0]}?" if similar else f"see ssl-ecg {verb} --help"
+        raise ValueError(f"unknown option {' '.join(rest)}; {advice}")
+    return tuple(parsed)

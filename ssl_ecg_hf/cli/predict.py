@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -67,7 +68,7 @@ def read_all(files: Sequence[Path], read: Callable[[Path], Any]) -> Iterator[tup
 
 def classify_all(
     classify: Any, records: Iterable[tuple[Path, Any]], *, batch_size: int = 64
-) -> Iterator[tuple[Path, list[dict[str, Any]] | ValueError]]:
+) -> Iterator[tuple[Path, list[dict[str, Any]] | ValueError, list[str]]]:
     """Classify recordings in batches.
 
     Args:
@@ -76,34 +77,49 @@ def classify_all(
         batch_size: recordings per forward pass.
 
     Yields:
-        path and the pipeline's predictions, or path and what was wrong, in the order of `records`.
+        path, the pipeline's predictions or what was wrong, and warnings, in the order of `records`.
     """
     import torch
 
-    def flush() -> Iterator[tuple[Path, list[dict[str, Any]] | ValueError]]:
-        good = [features for _, features in waiting if isinstance(features, dict)]
+    def flush() -> Iterator[tuple[Path, list[dict[str, Any]] | ValueError, list[str]]]:
+        good = [features for _, features, _ in waiting if isinstance(features, dict)]
         if good:
             batch = {name: torch.cat([features[name] for features in good]) for name in good[0]}
             with torch.inference_mode():
                 rows = iter(classify.model(**batch).logits.split(1))
-        for path, features in waiting:
+        for path, features, notes in waiting:
             is_good = isinstance(features, dict)
-            yield path, classify.postprocess({"logits": next(rows)}) if is_good else features
+            yield path, classify.postprocess({"logits": next(rows)}) if is_good else features, notes
         waiting.clear()
 
-    waiting: list[tuple[Path, Any]] = []
+    waiting: list[tuple[Path, Any, list[str]]] = []
     for path, record in records:
-        prepared = record
+        prepared, notes = record, []
         if not isinstance(record, ValueError):
             stated = {"sampling_rate": record.sampling_rate, "leads": list(record.leads), "unit": "mV"}
-            try:
-                prepared = classify.preprocess({"signal": record.signal, **stated})
-            except ValueError as error:
-                prepared = ValueError(f"{path}: {error}")
-        waiting.append((path, prepared))
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UserWarning)
+                try:
+                    prepared = classify.preprocess({"signal": record.signal, **stated})
+                except ValueError as error:
+                    prepared = ValueError(f"{path}: {error}")
+            # Those of other kinds are about code, perhaps that of a thread that reads ahead.
+            notes = [str(warning.message) for warning in caught if warning.category is UserWarning]
+        waiting.append((path, prepared, notes))
         if len(waiting) == batch_size:
             yield from flush()
     yield from flush()
+
+
+def print_warnings(noted: Iterable[tuple[Path, list[str]]]) -> None:
+    """Print each warning once, with the recording that it is about and how many others."""
+    paths: dict[str, list[Path]] = {}
+    for path, notes in noted:
+        for note in notes:
+            paths.setdefault(note, []).append(path)
+    for note, where in paths.items():
+        others = f" (and {len(where) - 1} others)" if len(where) > 1 else ""
+        print(f"ssl-ecg predict: warning: {where[0]}{others}: {note}", file=sys.stderr)
 
 
 def main(argv: list[str]) -> None:
@@ -112,37 +128,53 @@ def main(argv: list[str]) -> None:
     parser.add_argument("model", help="exported folder, checkpoint of a classifier, or Hub repository")
     parser.add_argument("files", nargs="+", type=Path, help="recordings (WFDB, .npy, .csv) or folders")
     parser.add_argument("--sampling_rate", type=float, help="Hz, where the files do not state it")
-    parser.add_argument("--leads", nargs="+", help="lead names in order, where the files do not state them")
+    parser.add_argument(
+        "--leads", nargs="+", help="names in order, or 'standard', where the files do not state them"
+    )
     parser.add_argument("--unit", choices=["mV", "uV", "V"], help="where the files do not state it")
+    parser.add_argument(
+        "--nan_policy", choices=["raise", "interpolate", "zero"], help="of NaN; default: as the model states"
+    )
     parser.add_argument("--batch_size", type=int, default=64, help="recordings per forward pass")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     arguments = parser.parse_args(argv)
     files = recording_files(arguments.files)
+    if arguments.batch_size < 1:
+        raise ValueError(f"--batch_size {arguments.batch_size} must be at least 1")
 
     from tqdm.auto import tqdm
-    from transformers import pipeline
     from transformers.utils import logging
 
     from ssl_ecg_hf.data import read_ecg
+    from ssl_ecg_hf.evaluation.loading import load_classifier, load_feature_extractor
     from ssl_ecg_hf.modeling import EcgClassificationPipeline
 
     logging.disable_progress_bar()
-    classify = pipeline(
-        "ecg-classification", model=arguments.model, pipeline_class=EcgClassificationPipeline, device="cpu"
+    classify = EcgClassificationPipeline(
+        model=load_classifier(arguments.model),
+        feature_extractor=load_feature_extractor(arguments.model),
+        device="cpu",
     )
+    if arguments.nan_policy is not None:
+        classify.feature_extractor.nan_policy = arguments.nan_policy
     stated = {name: getattr(arguments, name) for name in ("sampling_rate", "leads", "unit")}
+    if stated["leads"] == ["standard"]:
+        stated["leads"] = "standard"
     records = read_all(files, lambda path: read_ecg(path, **stated))
     found = classify_all(classify, records, batch_size=arguments.batch_size)
     results = list(tqdm(found, total=len(files), unit="ECG", disable=len(files) < 2 * READ_AHEAD))
-    good = [(str(path), entries) for path, entries in results if not isinstance(entries, ValueError)]
-    bad = [entries for _, entries in results if isinstance(entries, ValueError)]
+    good = [(path, entries, notes) for path, entries, notes in results if not isinstance(entries, ValueError)]
+    bad = [entries for _, entries, _ in results if isinstance(entries, ValueError)]
+    print_warnings((path, notes) for path, _, notes in results)
+    if bad and len(files) == 1:
+        raise bad[0]
     for error in bad:
         print(f"ssl-ecg predict: {error}", file=sys.stderr)
     if arguments.json:
-        for name, entries in good:
-            print(json.dumps({"file": name, "predictions": entries}))
+        for path, entries, notes in good:
+            print(json.dumps({"file": str(path), "predictions": entries, "warnings": notes}))
     elif good:
-        print(prediction_table([name for name, _ in good], [entries for _, entries in good]))
+        print(prediction_table([str(path) for path, _, _ in good], [entries for _, entries, _ in good]))
         if any("positive" in entry for entry in good[0][1]):
             print("* above the threshold chosen on validation data. Not a medical device.")
     if bad:

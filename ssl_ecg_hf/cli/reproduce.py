@@ -37,11 +37,9 @@ def read_table(path: Path) -> tuple[dict[str, Any], list[Cell]]:
     Raises:
         ValueError: if the file is missing or lacks a key.
     """
-    import yaml
+    from ssl_ecg_hf.cli.parsing import read_yaml
 
-    if not path.is_file():
-        raise ValueError(f"table {path} does not exist")
-    table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    table = read_yaml(path, what="table", expected="a mapping, see recipes/tables/")
     if missing := {"name", "seeds", "label_fractions", "pretraining", "methods"} - set(table):
         raise ValueError(f"table {path} lacks {sorted(missing)}")
     cells = [

@@ -21,11 +21,21 @@ def collate(batch: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str,
 
     Returns:
         tensors whose first axis is the batch.
+
+    Raises:
+        ValueError: if a sample is NaN or infinite.
     """
-    if isinstance(batch, Mapping):
-        return {name: torch.as_tensor(values) for name, values in batch.items()}
-    names = [name for name in batch[0] if name in (MICROVOLT_COLUMN, MILLIVOLT_COLUMN, "labels")]
-    return {name: torch.as_tensor(np.stack([np.asarray(row[name]) for row in batch])) for name in names}
+    if not isinstance(batch, Mapping):
+        names = [name for name in batch[0] if name in (MICROVOLT_COLUMN, MILLIVOLT_COLUMN, "labels")]
+        batch = {name: np.stack([np.asarray(row[name]) for row in batch]) for name in names}
+    tensors = {name: torch.as_tensor(values) for name, values in batch.items()}
+    # Here, on the CPU, it costs no synchronisation; one NaN would spoil every weight of the model.
+    if MILLIVOLT_COLUMN in tensors and (broken := int((~tensors[MILLIVOLT_COLUMN].isfinite()).sum())):
+        raise ValueError(
+            f"{broken} samples in a batch of recordings are NaN or infinite; repair these recordings, or "
+            "remove them with Dataset.filter"
+        )
+    return tensors
 
 
 def to_millivolts(batch: Mapping[str, Tensor]) -> Tensor:

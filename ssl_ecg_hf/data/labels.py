@@ -33,18 +33,21 @@ def read_scp_statements(path: str | Path) -> dict[str, str]:
     Raises:
         ValueError: if a column is missing or a superclass is not one of the five.
     """
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        columns = list(rows.fieldnames or [])
-        if missing := [name for name in ("diagnostic", "diagnostic_class") if name not in columns]:
-            raise ValueError(
-                f"{path} has no column {missing}; expected PTB-XL's scp_statements.csv, found {columns}"
-            )
-        statements = {
-            (row[columns[0]] or "").strip(): (row["diagnostic_class"] or "").strip()
-            for row in rows
-            if (row["diagnostic"] or "").strip() in {"1", "1.0"}
-        }
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            table = csv.DictReader(file)
+            columns, rows = list(table.fieldnames or []), list(table)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is no CSV table in UTF-8: {error}; fetch it again") from error
+    if missing := [name for name in ("diagnostic", "diagnostic_class") if name not in columns]:
+        raise ValueError(
+            f"{path} has no column {missing}; expected PTB-XL's scp_statements.csv, found {columns}"
+        )
+    statements = {
+        (row[columns[0]] or "").strip(): (row["diagnostic_class"] or "").strip()
+        for row in rows
+        if (row["diagnostic"] or "").strip() in {"1", "1.0"}
+    }
     if unknown := sorted(set(statements.values()) - set(SUPERCLASSES)):
         raise ValueError(f"{path} names superclass {unknown}; expected only {list(SUPERCLASSES)}")
     return statements

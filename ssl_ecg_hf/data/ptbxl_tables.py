@@ -95,7 +95,16 @@ def read_database(path: Path, *, sampling_rate: int) -> list[PtbxlRow]:
     Raises:
         PtbxlError: if a column is missing, a row cannot be understood or there are no rows.
     """
-    file_column = FILENAME_COLUMNS[sampling_rate]
+    try:
+        rows = _parse_rows(path, FILENAME_COLUMNS[sampling_rate])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PtbxlError(f"{path} is no CSV table in UTF-8: {error}; fetch it again") from error
+    if not rows:
+        raise PtbxlError(f"{path} lists no recordings; the file is damaged or incomplete")
+    return rows
+
+
+def _parse_rows(path: Path, file_column: str) -> list[PtbxlRow]:
     rows: list[PtbxlRow] = []
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
@@ -107,8 +116,6 @@ def read_database(path: Path, *, sampling_rate: int) -> list[PtbxlRow]:
                 rows.append(_parse_row(row, file_column))
             except (ValueError, OverflowError, AttributeError, TypeError) as error:
                 raise PtbxlError(f"{path}, line {reader.line_num}: {error}; the file is damaged") from error
-    if not rows:
-        raise PtbxlError(f"{path} lists no recordings; the file is damaged or incomplete")
     return rows
 
 
@@ -122,7 +129,8 @@ def parse_scp_codes(row: PtbxlRow) -> dict[str, float]:
         codes = ast.literal_eval(row.scp_codes)
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
         raise PtbxlError(
-            f"scp_codes of ecg_id {row.ecg_id} cannot be read: {row.scp_codes[:80]!r}"
+            f"scp_codes of ecg_id {row.ecg_id} cannot be read: {row.scp_codes[:80]!r}; expected a mapping of "
+            "codes to likelihoods, fetch ptbxl_database.csv again"
         ) from error
     if not isinstance(codes, dict):
         raise PtbxlError(f"scp_codes of ecg_id {row.ecg_id} are no mapping: {row.scp_codes[:80]!r}")

@@ -75,7 +75,7 @@ def load_recordings(
         }
         class_names = SUPERCLASSES
     elif (Path(data) / "dataset_dict.json").is_file():
-        splits = load_from_disk(data)
+        splits = _saved_dataset(data)
         description = {"name": Path(data).name, "simulated": False}
     else:
         raise ValueError(
@@ -88,6 +88,16 @@ def load_recordings(
     description["sampling_rate"] = _sampling_rate(splits["train"], otherwise=float(sampling_rate))
     description["records"] = {name: len(split) for name, split in splits.items()}
     return Recordings(splits=splits, class_names=tuple(class_names), description=description)
+
+
+def _saved_dataset(folder: str) -> DatasetDict:
+    try:
+        return load_from_disk(folder)
+    except (OSError, ValueError, LookupError) as error:  # `datasets` cannot load an empty split
+        raise ValueError(
+            f"the dataset in {folder!r} cannot be loaded ({error}): it is damaged or a split is empty; write "
+            "it again with save_to_disk, with recordings in every split"
+        ) from error
 
 
 def _completeness(splits: DatasetDict) -> str:

@@ -31,9 +31,15 @@ def dataset_labels(dataset: Dataset) -> NDArray[np.int8]:
     """Return the ``labels`` of a dataset, int8 of shape (recordings, classes).
 
     Raises:
-        ValueError: if there is no such column.
+        ValueError: if there is no such column, or it holds anything but 0 and 1.
     """
-    return numeric_column(dataset, "labels").astype(np.int8)
+    labels = numeric_column(dataset, "labels")
+    if len(other := np.setdiff1d(labels, (0, 1))):
+        raise ValueError(
+            f"column 'labels' holds {other[:5].tolist()}; expected 0 and 1 in one column per class: turn "
+            "class indices into such columns"
+        )
+    return labels.astype(np.int8)
 
 
 def patient_groups(patients: Sequence[int | float | str | None] | NDArray[np.int64]) -> NDArray[np.int64]:

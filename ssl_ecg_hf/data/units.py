@@ -29,20 +29,19 @@ def millivolts_per(unit: str) -> float:
     return MICROVOLTS_PER_UNIT[unit] / 1000
 
 
-def require(value: T | None, *, what: str, argument: str, source: str) -> T:
+def require(value: T | None, *, what: str, argument: str) -> T:
     """Return ``value``, or refuse to guess where the caller did not give what a file does not say.
 
     Args:
         value: what the caller gave.
         what: its meaning, for the message.
         argument: its name as an argument, and on the command line with two dashes.
-        source: the file, for the message.
 
     Raises:
         EcgFormatError: if ``value`` is None.
     """
     if value is None:
         raise EcgFormatError(
-            f"{source} does not state its {what}; give {argument}= (on the command line --{argument})"
+            f"the file does not state its {what}; give {argument}= (on the command line --{argument})"
         )
     return value

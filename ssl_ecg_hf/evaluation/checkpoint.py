@@ -11,12 +11,12 @@ from datasets import Dataset
 from ssl_ecg_hf.data.source import DataArguments
 from ssl_ecg_hf.data.splits import dataset_labels, labelled
 from ssl_ecg_hf.evaluation.inference import predict_logits
+from ssl_ecg_hf.evaluation.loading import load_classifier
 from ssl_ecg_hf.evaluation.plots import plot_precision_recall, plot_reliability, plot_roc
 from ssl_ecg_hf.evaluation.predictions import Predictions, save_predictions
 from ssl_ecg_hf.evaluation.recipe import RECIPE, read_recipe
 from ssl_ecg_hf.evaluation.report import evaluate_predictions, save_metrics
 from ssl_ecg_hf.evaluation.run_information import run_information
-from ssl_ecg_hf.modeling import SslEcgForSequenceClassification
 
 METRICS = "metrics.json"
 
@@ -32,8 +32,14 @@ class EvaluationArguments:
 
 
 def predict(model: Any, dataset: Dataset) -> Predictions:
-    """Return the predictions of a classifier for the labelled recordings of a split."""
+    """Return the predictions of a classifier for the labelled recordings of a split.
+
+    Raises:
+        ValueError: if there are none.
+    """
     known = labelled(dataset)
+    if not len(known):
+        raise ValueError(f"none of {len(dataset)} recordings has a label: nothing to measure the model on")
     columns = {
         name: list(known[column])
         for name, column in (
@@ -57,14 +63,15 @@ def evaluate(what: EvaluationArguments, data: DataArguments) -> dict[str, Any]:
         The content of metrics.json.
 
     Raises:
-        ValueError: if the folder has no recipe or the classes of model and recordings differ.
+        ValueError: if the folder has no recipe or no classifier, or the classes of model and recordings
+            differ.
     """
     folder = Path(what.model)
     recipe = read_recipe(folder)
     if recipe is None:
         raise ValueError(f"{folder} has no {RECIPE}; expected a checkpoint written by `ssl-ecg finetune`")
+    model = load_classifier(folder)
     recordings = data.load()
-    model = SslEcgForSequenceClassification.from_pretrained(folder)
     names = [model.config.id2label[index] for index in range(model.config.num_labels)]
     if names != list(recordings.class_names):
         raise ValueError(f"the model has classes {names}, the recordings {list(recordings.class_names)}")

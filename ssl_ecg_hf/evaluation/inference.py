@@ -16,7 +16,10 @@ from ssl_ecg_hf.data.batches import collate, to_millivolts
 from ssl_ecg_hf.data.schema import MILLIVOLT_COLUMN
 from ssl_ecg_hf.data.signals import SignalTable, numeric_column
 from ssl_ecg_hf.modeling import SslEcgConfig
+from ssl_ecg_hf.modeling.feature_extraction_ssl_ecg import check_amplitude
 from ssl_ecg_hf.modeling.modeling_ssl_ecg import pool
+
+UNIT_SAMPLE = 32  # recordings whose amplitude is looked at
 
 
 def signal_table(dataset: Dataset, config: SslEcgConfig, *, columns: Sequence[str] = ()) -> SignalTable:
@@ -28,7 +31,7 @@ def signal_table(dataset: Dataset, config: SslEcgConfig, *, columns: Sequence[st
         columns: further columns to deliver.
 
     Raises:
-        ValueError: if lead count, sampling rate or the kind of numbers does not fit.
+        ValueError: if lead count, sampling rate, unit or the kind of numbers does not fit.
     """
     table = SignalTable(dataset, columns=columns)
     if not len(table):
@@ -43,6 +46,7 @@ def signal_table(dataset: Dataset, config: SslEcgConfig, *, columns: Sequence[st
             f"the dataset has recordings of {table.signal_shape[0]} leads, the model expects "
             f"{config.num_leads}: {list(config.leads)}"
         )
+    _check_unit(table)
     if "sampling_rate" in dataset.column_names:
         rates = np.unique(numeric_column(dataset, "sampling_rate"))
         if not np.allclose(rates, config.sampling_rate, rtol=1e-6):
@@ -51,6 +55,16 @@ def signal_table(dataset: Dataset, config: SslEcgConfig, *, columns: Sequence[st
                 "load the recordings at the model's rate or set sampling_rate of the configuration"
             )
     return table
+
+
+def _check_unit(table: SignalTable) -> None:
+    """Look at some recordings: is their size that of ECGs in the unit that their column stands for?"""
+    rows = np.unique(np.linspace(0, len(table) - 1, UNIT_SAMPLE).astype(int))
+    signals = to_millivolts(collate(table.__getitems__(rows.tolist()))).numpy()
+    try:
+        check_amplitude(signals.reshape(-1, signals.shape[-1]))
+    except ValueError as error:
+        raise ValueError(f"column {table.signal_name!r} of the dataset: {error}") from error
 
 
 def _signals(

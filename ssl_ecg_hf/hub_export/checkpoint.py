@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from ssl_ecg_hf.evaluation.loading import load_config, load_reported
 from ssl_ecg_hf.hub_export.manifest import ExportError
 from ssl_ecg_hf.modeling import (
     OBJECTIVES,
@@ -33,20 +34,19 @@ def load_source(checkpoint: Path) -> SslEcgPreTrainedModel:
 
     Raises:
         ExportError: if the folder names no class of this package, or its weights do not fit that class.
+        ValueError: if the folder is incomplete or damaged.
     """
     if not (checkpoint / "config.json").is_file():
         raise ExportError(
             f"{checkpoint.name} has no config.json; expected a folder written by save_pretrained"
         )
-    architectures = SslEcgConfig.from_pretrained(checkpoint).architectures or []
+    architectures = load_config(checkpoint).architectures or []
     if len(architectures) != 1 or architectures[0] not in MODEL_CLASSES:
         raise ExportError(
             f"config.json of {checkpoint.name} names the architectures {architectures}; expected one of "
             f"{sorted(MODEL_CLASSES)}, as save_pretrained writes it"
         )
-    model, info = MODEL_CLASSES[architectures[0]].from_pretrained(
-        checkpoint, output_loading_info=True, dtype="float32"
-    )
+    model, info = load_reported(MODEL_CLASSES[architectures[0]], checkpoint, dtype="float32")
     if problems := {name: keys for name, keys in info.items() if keys}:
         raise ExportError(f"the weights in {checkpoint.name} do not fit {architectures[0]}: {problems}")
     return model.eval()

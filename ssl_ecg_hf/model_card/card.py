@@ -66,7 +66,7 @@ def render_model_card(
         raise ValueError(f"kind {kind!r} is not known; expected one of {list(get_args(Kind))}")
     if metrics is not None:
         check_metrics(metrics, config, classifier=kind == "classifier")
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repo_id):
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
         raise ValueError(
             f"repo_id {repo_id!r} is not valid; expected owner/name of letters, digits, '.', '_', '-'"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -19,14 +20,27 @@ from .resampling_ssl_ecg import resample, resampled_length
 MILLIVOLTS: dict[str, float] = {"mV": 1.0, "uV": 1e-3, "\u00b5V": 1e-3, "\u03bcV": 1e-3, "V": 1e3}
 HUGE = 1e30  # beyond, a number is no measurement in any unit, and float32 is near its end
 MIN_SECONDS = 1.0  # a shorter recording may hold no whole beat
-MAX_PADDED = 0.1  # share of the window that may be padding before a warning is due
+MIN_AMPLITUDE, MAX_AMPLITUDE = 0.02, 20.0  # mV
+MIN_RATE = 25.0  # Hz; below, a QRS complex is a sample or two, and the number is most likely in another unit
+MAX_MISFIT = 0.1  # share of the window that a recording may be too short or too long without a warning
+STATED_AS: dict[float, str] = {  # what the numbers must be multiplied by, and which mistake that undoes
+    1e-6: "uV stated as V",
+    1e-3: "uV stated as mV or mV stated as V",
+    1e3: "mV stated as uV or V stated as mV",
+    1e6: "V stated as uV",
+}
 
 Signal = NDArray[Any] | torch.Tensor | Sequence[Any]
 
 
 def _as_array(signal: Any) -> NDArray[np.float64]:
     """One recording as a float64 array of shape (leads, samples)."""
-    array = np.asarray(signal.detach().cpu() if isinstance(signal, torch.Tensor) else signal)
+    try:
+        array = np.asarray(signal.detach().cpu() if isinstance(signal, torch.Tensor) else signal)
+    except ValueError as error:
+        raise ValueError(
+            "the leads of a recording differ in length; expected shape (leads, samples)"
+        ) from error
     if array.dtype.kind not in "iuf":
         raise ValueError(f"signal has dtype {array.dtype}; expected real numbers (integers or floats)")
     if array.ndim != 2:
@@ -62,6 +76,8 @@ def _lead_names(leads: Sequence[str] | str) -> list[str]:
                 f"'standard' for the order {', '.join(STANDARD_LEADS)}"
             )
         return list(STANDARD_LEADS)
+    if not all(isinstance(name, str) for name in leads):
+        raise ValueError(f"leads={list(leads)!r}; pass names, e.g. ['I', 'II', 'V1']")
     spelling = {name.upper(): name for name in STANDARD_LEADS}
     names = [spelling.get(name.strip().upper(), name.strip()) for name in leads]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -89,21 +105,30 @@ def _is_flat(signal: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.ptp(signal, axis=-1) == 0.0
 
 
-def _check_amplitude(signal: NDArray[np.float64], *, unit: str, smallest: float, largest: float) -> None:
-    """Refuse a signal, in mV by the declared ``unit``, whose size says that the unit is another one.
+def check_amplitude(
+    signal: NDArray[np.floating[Any]], *, smallest: float = MIN_AMPLITUDE, largest: float = MAX_AMPLITUDE
+) -> None:
+    """Refuse a signal, in mV by the declared unit, whose size says that the unit is another one.
 
     The size is the 99th percentile of a lead's distance from its median, and of the leads the median one, so
     that neither a spike nor one bad lead decides. In PTB-XL it lies between 0.2 and 2.4 mV.
+
+    Args:
+        signal: shape (leads, samples) in mV, leads of one or of many recordings.
+        smallest: plausible size in mV.
+        largest: plausible size in mV, also of the distance from zero.
+
+    Raises:
+        ValueError: if the size or the distance from zero is not plausible.
     """
     middle = np.median(signal, axis=1, keepdims=True)
     size = float(np.median(np.percentile(np.abs(signal - middle), 99.0, axis=1)))
     if not smallest <= size <= largest:
-        raw = size / MILLIVOLTS[unit]
-        fitting = [name for name in ("V", "mV", "uV") if smallest <= raw * MILLIVOLTS[name] <= largest]
-        advice = f"the unit is more likely {' or '.join(fitting)}" if fitting else "no usual unit fits"
+        fitting = [mistake for factor, mistake in STATED_AS.items() if smallest <= factor * size <= largest]
+        advice = f"it looks like {' or '.join(fitting)}" if fitting else "no usual unit fits"
         raise ValueError(
-            f"the signal has an amplitude of {raw:.4g} {unit}, which is {size:.4g} mV; an ECG lies between "
-            f"{smallest:g} and {largest:g} mV: {advice}. Pass the unit of the numbers (divide raw ADC "
+            f"the signal has an amplitude of {size:.4g} mV by its stated unit; an ECG lies between "
+            f"{smallest:g} and {largest:g} mV: {advice}. State the unit of the numbers (divide raw ADC "
             "counts by the gain first)"
         )
     if (offset := float(np.median(np.abs(middle)))) > largest:
@@ -127,7 +152,7 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
         leads: names of the leads of the model, in its order; default the 12 standard leads.
         sampling_rate: sampling rate of the model in Hz.
         num_samples: length of the model's input; longer recordings are cropped around their centre, shorter
-            ones padded with zeros on the right (with a warning if that is more than a tenth of the window).
+            ones padded with zeros on the right (with a warning if they differ by more than a tenth of it).
         nan_policy: what to do with NaN and infinite samples: ``"raise"``, ``"interpolate"`` (linearly within
             the lead) or ``"zero"``.
         missing_leads: what to do with leads without information: ``"mask"`` or ``"raise"``.
@@ -160,8 +185,8 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
         num_samples: int = 1000,
         nan_policy: Literal["raise", "interpolate", "zero"] = "raise",
         missing_leads: Literal["mask", "raise"] = "mask",
-        min_amplitude_mv: float = 0.02,
-        max_amplitude_mv: float = 20.0,
+        min_amplitude_mv: float = MIN_AMPLITUDE,
+        max_amplitude_mv: float = MAX_AMPLITUDE,
         **kwargs: Any,
     ) -> None:
         self.leads = _lead_names(leads)
@@ -225,15 +250,21 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
             )
         if unit not in MILLIVOLTS:
             raise ValueError(f"unit={unit!r}; expected one of 'mV', 'uV', 'µV', 'V'")
-        if not (np.isfinite(sampling_rate) and sampling_rate > 0):
+        if not (isinstance(sampling_rate, Real) and np.isfinite(sampling_rate) and sampling_rate > 0):
             raise ValueError(
                 f"sampling_rate={sampling_rate!r} is not a positive number of samples per second"
             )
+        if sampling_rate < min(MIN_RATE, self.sampling_rate):
+            raise ValueError(
+                f"sampling_rate={sampling_rate:g} Hz is too low for an ECG; expected at least "
+                f"{MIN_RATE:g} Hz: state samples per second, and times in seconds"
+            )
         names = _lead_names(leads)
-        prepared = [
-            self._prepare(recording, names=names, sampling_rate=float(sampling_rate), unit=unit)
-            for recording in _split_batch(signal)
-        ]
+        prepared = []
+        for recording in _split_batch(signal):  # no comprehension: warnings point `stacklevel` frames up
+            prepared.append(
+                self._prepare(recording, names=names, sampling_rate=float(sampling_rate), unit=unit)
+            )
         batch = {
             "input_values": np.stack([values for values, _ in prepared]),
             "lead_mask": np.stack([mask for _, mask in prepared]),
@@ -246,7 +277,7 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
         _check_shape(signal, names=names, sampling_rate=sampling_rate)
         measured = self._measured_leads(signal, names=names)
         in_mv = np.stack(list(measured.values())) * MILLIVOLTS[unit]
-        _check_amplitude(in_mv, unit=unit, smallest=self.min_amplitude_mv, largest=self.max_amplitude_mv)
+        check_amplitude(in_mv, smallest=self.min_amplitude_mv, largest=self.max_amplitude_mv)
         ordered, present = self._order_leads(dict(zip(measured, in_mv, strict=True)), names=names)
         return self._fit_window(ordered, sampling_rate=sampling_rate), present
 
@@ -269,7 +300,7 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
         if self.nan_policy == "raise":
             raise ValueError(
                 f"lead {name} has {int((~finite).sum())} NaN or infinite of {lead.size} samples; repair the "
-                "recording, or set nan_policy='interpolate' or nan_policy='zero'"
+                "recording, or set nan_policy to 'interpolate' or 'zero'"
             )
         if self.nan_policy == "zero" or not finite.any():
             return np.where(finite, lead, 0.0)
@@ -300,18 +331,23 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
         """Resample to the model's rate, then crop around the centre or pad with zeros on the right."""
         length = resampled_length(signal.shape[1], sampling_rate, self.sampling_rate)
         start = max(0, (length - self.num_samples) // 2)
+        if abs(length - self.num_samples) > MAX_MISFIT * self.num_samples:
+            message = (
+                f"the recording lasts {length / self.sampling_rate:.4g} s, the model expects "
+                f"{self.num_samples / self.sampling_rate:g} s: "
+            )
+            if length < self.num_samples:
+                message += "the rest is padded with zeros"
+            else:
+                first, last = start / self.sampling_rate, (start + self.num_samples) / self.sampling_rate
+                message += f"only its middle, {first:.4g} to {last:.4g} s, is used"
+            warnings.warn(message, stacklevel=4)
         stop = min(length, start + self.num_samples)
         window = resample(
             signal, source_rate=sampling_rate, target_rate=self.sampling_rate, start=start, stop=stop
         )
         padding = self.num_samples - window.shape[1]
-        if padding > MAX_PADDED * self.num_samples:
-            warnings.warn(
-                f"the recording lasts {length / self.sampling_rate:.3g} s, the model expects "
-                f"{self.num_samples / self.sampling_rate:g} s: the rest is padded with zeros",
-                stacklevel=4,
-            )
         return np.pad(window, ((0, 0), (0, padding))).astype(np.float32)
 
 
-__all__ = ["SslEcgFeatureExtractor"]
+__all__ = ["SslEcgFeatureExtractor", "check_amplitude"]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
+from ssl_ecg_hf.files import parse_mapping
 from ssl_ecg_hf.training.augmentations import PRESETS, Compose, build_augmentation
 from ssl_ecg_hf.training.losses import LOSSES
 from ssl_ecg_hf.training.sampling import SAMPLERS
@@ -26,7 +27,7 @@ def resolve_augmentation(choice: str | dict[str, Any] | None) -> Compose:
     if choice is None or choice == "none":
         return build_augmentation({})
     if isinstance(choice, str) and choice.lstrip().startswith("{"):
-        choice = json.loads(choice)
+        choice = parse_mapping(choice, what="augmentations", expected="JSON text {name: parameters}")
     if isinstance(choice, str):
         if choice not in PRESETS:
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from transformers.trainer_utils import IntervalStrategy
 
 from ssl_ecg_hf.data.source import DataArguments, Recordings
 from ssl_ecg_hf.data.splits import dataset_labels, label_fraction, labelled
+from ssl_ecg_hf.evaluation.inference import signal_table
+from ssl_ecg_hf.evaluation.loading import load_config, load_model
+from ssl_ecg_hf.evaluation.metrics import undefined_classes
 from ssl_ecg_hf.evaluation.recipe import describe_arguments, make_recipe, read_recipe
-from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification
+from ssl_ecg_hf.modeling import SslEcgForSequenceClassification
 from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
 from ssl_ecg_hf.training.pretrain import config_fields, new_config
 from ssl_ecg_hf.training.probe import fit_probe
@@ -43,6 +47,32 @@ class FinetuningArguments:
     )
     overwrite: bool = field(default=False, metadata={"help": "Delete an earlier run in output_dir."})
 
+    def __post_init__(self) -> None:
+        if self.patience < 0:
+            raise ValueError(f"patience={self.patience} must be 0 (never stop early) or a positive number")
+
+
+def check_labels(train: Dataset, validation: Dataset, class_names: Sequence[str]) -> None:
+    """Refuse splits that nothing can be learnt from or chosen on.
+
+    Args:
+        train: labelled recordings.
+        validation: labelled recordings; the best epoch is that with the highest macro AUROC here.
+        class_names: one a column of `labels`.
+
+    Raises:
+        ValueError: if a split is empty, or no class has positive and negative validation recordings.
+    """
+    hint = "recordings whose labels are all zero count as unlabelled: give 'none of these' a class of its own"
+    for name, split in (("train", train), ("validation", validation)):
+        if not len(split):
+            raise ValueError(f"the {name} split has no labelled recording; {hint}")
+    if len(undefined_classes(dataset_labels(validation), class_names=class_names)) == len(class_names):
+        raise ValueError(
+            f"none of {list(class_names)} is both present and absent in the {len(validation)} labelled "
+            f"recordings of the validation split, so no epoch can be chosen on them; {hint}"
+        )
+
 
 def label_subset(train: Dataset, fraction: float, *, seed: int) -> Dataset:
     """Return the labelled recordings of a nested, stratified, patient-wise subset of a train split."""
@@ -63,10 +93,11 @@ def build_classifier(what: FinetuningArguments, recordings: Recordings) -> SslEc
     if what.model is None:
         return SslEcgForSequenceClassification(new_config(recordings, what.config, **labels))
     # The classification layer of a classifier may know other labels: only its encoder is taken.
-    has_head = SslEcgConfig.from_pretrained(what.model).architectures == ["SslEcgForSequenceClassification"]
-    model: SslEcgForSequenceClassification = SslEcgForSequenceClassification.from_pretrained(
+    has_head = load_config(what.model).architectures == ["SslEcgForSequenceClassification"]
+    model = load_model(
+        SslEcgForSequenceClassification,
         what.model,
-        ignore_mismatched_sizes=has_head,
+        new_heads=has_head,
         **{"thresholds": None, **labels, **config_fields(what.config)},
     )
     if has_head:
@@ -93,6 +124,7 @@ def finetune(what: FinetuningArguments, data: DataArguments, args: SslEcgTrainin
     )
     train = label_subset(recordings.splits["train"], what.label_fraction, seed=what.label_seed)
     validation = labelled(recordings.splits["validation"])
+    check_labels(train, validation, recordings.class_names)
     recipe["labels"] = {
         "fraction": what.label_fraction,
         "recordings": len(train),
@@ -100,10 +132,11 @@ def finetune(what: FinetuningArguments, data: DataArguments, args: SslEcgTrainin
             zip(recordings.class_names, np.sum(dataset_labels(train), axis=0).tolist(), strict=True)
         ),
     }
-    with args.main_process_first(desc="opening the run's folder"):
-        resume = open_run(folder, recipe, overwrite=what.overwrite and args.process_index == 0)
     set_seed(args.seed)
     model = build_classifier(what, recordings)
+    signal_table(train, model.config)  # refused here, what does not fit leaves nothing behind
+    with args.main_process_first(desc="opening the run's folder"):
+        resume = open_run(folder, recipe, overwrite=what.overwrite and args.process_index == 0)
     if what.probe:
         fit_probe(model, train, validation)
         if args.process_index == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ from transformers import set_seed
 from ssl_ecg_hf.data.signals import SignalTable
 from ssl_ecg_hf.data.source import DataArguments, Recordings
 from ssl_ecg_hf.data.splits import labelled
+from ssl_ecg_hf.evaluation.loading import load_config, load_model
 from ssl_ecg_hf.evaluation.recipe import describe_arguments, make_recipe, read_recipe
+from ssl_ecg_hf.files import parse_mapping
 from ssl_ecg_hf.modeling import OBJECTIVES, SslEcgConfig, SslEcgForPreTraining
 from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
 from ssl_ecg_hf.training.run_folder import open_run, save_checkpoint
@@ -65,9 +66,7 @@ def config_fields(text: str) -> dict[str, Any]:
     Raises:
         ValueError: if it is no mapping or a field is unknown.
     """
-    given = json.loads(text)
-    if not isinstance(given, dict):
-        raise ValueError(f"--config is {text!r}; expected a JSON mapping of SslEcgConfig fields")
+    given = parse_mapping(text, what="--config", expected="a JSON mapping of SslEcgConfig fields")
     known = {entry.name for entry in fields(SslEcgConfig)}
     if unknown := sorted(set(given) - known):
         raise ValueError(f"--config has unknown fields {unknown}; known are {sorted(known)}")
@@ -84,13 +83,10 @@ def continued_model(checkpoint: str, objective: str, overrides: str) -> SslEcgFo
     """
     changes = config_fields(overrides)
     model_class = OBJECTIVES[objective]
-    same = SslEcgConfig.from_pretrained(checkpoint).architectures == [model_class.__name__]
+    same = load_config(checkpoint).architectures == [model_class.__name__]
     if not same:
         changes.setdefault("objective_options", {})
-    model: SslEcgForPreTraining = model_class.from_pretrained(
-        checkpoint, ignore_mismatched_sizes=not same, **changes
-    )
-    return model
+    return load_model(model_class, checkpoint, new_heads=not same, **changes)
 
 
 def pretrain(what: PretrainingArguments, data: DataArguments, args: SslEcgTrainingArguments) -> Path:
@@ -110,8 +106,6 @@ def pretrain(what: PretrainingArguments, data: DataArguments, args: SslEcgTraini
         recordings.description,
         parent=None if what.model is None else read_recipe(what.model),
     )
-    with args.main_process_first(desc="opening the run's folder"):
-        resume = open_run(folder, recipe, overwrite=what.overwrite and args.process_index == 0)
     set_seed(args.seed)
     if what.model is None:
         model = OBJECTIVES[what.objective](new_config(recordings, what.config))
@@ -126,6 +120,9 @@ def pretrain(what: PretrainingArguments, data: DataArguments, args: SslEcgTraini
         eval_dataset=recordings.splits["validation"],
         probe_dataset=known.select(range(0, len(known), max(1, len(known) // PROBE_RECORDINGS))) or None,
     )
+    # Opened only now: what does not fit is refused above, and leaves nothing behind.
+    with args.main_process_first(desc="opening the run's folder"):
+        resume = open_run(folder, recipe, overwrite=what.overwrite and args.process_index == 0)
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     if trainer.is_world_process_zero():
         trainer.state.save_to_json(str(folder / "trainer_state.json"))

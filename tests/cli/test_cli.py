@@ -13,7 +13,12 @@ import torch
 from ssl_ecg_hf import __version__
 from ssl_ecg_hf.cli import VERBS, main
 from ssl_ecg_hf.data import STANDARD_LEADS
-from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgFeatureExtractor, SslEcgForSequenceClassification
+from ssl_ecg_hf.modeling import (
+    SslEcgConfig,
+    SslEcgFeatureExtractor,
+    SslEcgForSequenceClassification,
+    SslEcgForSimCLR,
+)
 
 WATCH = """
 import sys
@@ -98,7 +103,18 @@ def test_wrong_input_is_one_line_and_status_1(
 
 def test_a_misspelt_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["finetune", "--label_fractoin", "0.1"]) == 1
-    assert "['--label_fractoin', '0.1']" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "ssl-ecg finetune: unknown option --label_fractoin 0.1; did you mean --label_fraction?\n"
+    )
+
+
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["pretrain", "--num_records", "60", "--output_dir", str(tmp_path / "file")]) == 1
+    error = capsys.readouterr().err
+    assert error == (
+        f"ssl-ecg pretrain: {tmp_path / 'file'}: File exists; check this path and your rights to it\n"
+    )
 
 
 def test_interruption_is_status_130(
@@ -163,3 +179,58 @@ def test_prediction_goes_on_after_a_refused_file(
     )
     assert "bad.npy" in captured.err
     assert "1 of 2 recordings were refused" in captured.err
+
+
+def save_recording(path: Path, num_samples: int = 1000) -> str:
+    np.save(path, np.random.default_rng(0).normal(0, 0.3, (12, num_samples)))
+    return str(path)
+
+
+SHORT = [*STATED[:4], "--leads", "standard"]
+
+
+def test_a_refused_file_alone_is_one_line(
+    classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save_recording(tmp_path / "short.npy", 50)
+    assert main(["predict", str(classifier), path, *SHORT]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"ssl-ecg predict: {path}: signal has 50 samples at 100 Hz")
+    assert len(error.splitlines()) == 1
+
+
+def test_warnings_name_their_recordings(
+    classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [save_recording(tmp_path / f"{name}.npy", 6000) for name in "abc"]
+    assert main(["predict", str(classifier), *files, "--json", *SHORT]) == 0
+    captured = capsys.readouterr()
+    note = "the recording lasts 60 s, the model expects 10 s: only its middle, 25 to 35 s, is used"
+    assert captured.err == f"ssl-ecg predict: warning: {files[0]} (and 2 others): {note}\n"
+    assert [json.loads(line)["warnings"] for line in captured.out.splitlines()] == [[note]] * 3
+
+
+def test_nan_is_refused_unless_a_policy_is_chosen(
+    classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(save_recording(tmp_path / "nan.npy"))
+    signal = np.load(path)
+    signal[0, 3] = np.nan
+    np.save(path, signal)
+    assert main(["predict", str(classifier), str(path), *SHORT]) == 1
+    assert "lead I has 1 NaN or infinite of 1000 samples" in capsys.readouterr().err
+    assert main(["predict", str(classifier), str(path), *SHORT, "--nan_policy", "interpolate"]) == 0
+
+
+def test_only_classifiers_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    SslEcgForSimCLR(SslEcgConfig()).save_pretrained(tmp_path / "simclr")
+    path = save_recording(tmp_path / "ecg.npy")
+    assert main(["predict", str(tmp_path / "simclr"), path, *SHORT]) == 1
+    assert "simclr is no classifier (SslEcgForSimCLR)" in capsys.readouterr().err
+    assert main(["predict", str(tmp_path / "nowhere"), path, *SHORT]) == 1
+    assert "is no folder, and no repository of the Hub" in capsys.readouterr().err
+
+
+def test_a_batch_holds_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "model", str(tmp_path / "a.npy"), "--batch_size", "0"]) == 1
+    assert capsys.readouterr().err == "ssl-ecg predict: --batch_size 0 must be at least 1\n"

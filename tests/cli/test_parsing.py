@@ -84,3 +84,26 @@ def test_every_table_names_what_exists(path: Path) -> None:
 def test_a_table_without_its_keys_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"lacks \['label_fractions', 'methods', 'pretraining', 'seeds'\]"):
         read_table(Path(write(tmp_path / "t.yaml", {"name": "x"})))
+
+
+@pytest.mark.parametrize("content", [b"rate: [1\n", b"\xff\xfe", b"a: b: c\n"])
+def test_what_is_no_yaml_is_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_bytes(content)
+    with pytest.raises(ValueError, match=r"recipe .*r.yaml is no YAML: .*; expected a mapping") as refusal:
+        recipe_words(tmp_path / "r.yaml")
+    assert "\n" not in str(refusal.value)
+    with pytest.raises(ValueError, match=r"table .*r.yaml is no YAML"):
+        read_table(tmp_path / "r.yaml")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--naem", "x"], "unknown option --naem x; did you mean --name"),
+        (["--zzz"], "unknown option --zzz; see ssl-ecg x --help"),
+        (["--name", "x", "y"], "unknown option y; see ssl-ecg x --help"),
+    ],
+)
+def test_unknown_options_are_named(words: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse("x", (Options,), words)

@@ -25,7 +25,7 @@ def test_the_demo_goes_the_whole_way(
     monkeypatch.setattr(demo, "PRETRAINING", demo.PRETRAINING | short | {"config": TINY})
     monkeypatch.setattr(demo, "TRAINING", demo.TRAINING | short | {"label_fraction": 1.0})
     folder = tmp_path / "demo"
-    assert main(["demo", "--output_dir", str(folder), "--num_records", "300"]) == 0
+    assert main(["demo", "--output_dir", str(folder), "--num_records", "150"]) == 0
     text = capsys.readouterr().out
     for title in ("random encoder, frozen", "SimCLR, frozen", "from scratch", "SimCLR, fine-tuned"):
         assert title in text

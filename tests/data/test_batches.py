@@ -60,3 +60,13 @@ def test_millivolts_stay(kind: torch.dtype) -> None:
 def test_other_numbers_are_refused(batch: dict[str, torch.Tensor], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         to_millivolts(batch)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_broken_samples_are_refused(value: float) -> None:
+    signal = np.ones((2, 3, 4), dtype=np.float32)
+    signal[1, 2, :2] = value
+    with pytest.raises(ValueError, match="2 samples in a batch of recordings are NaN or infinite"):
+        collate({"signal": signal})
+    with pytest.raises(ValueError, match="2 samples"):
+        collate([{"signal": row} for row in signal])

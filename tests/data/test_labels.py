@@ -53,3 +53,9 @@ def test_missing_column_is_named(tmp_path: Path) -> None:
 def test_unknown_superclass_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'RHYTHM'"):
         read_scp_statements(write(tmp_path / "s.csv", ",diagnostic,diagnostic_class\nX,1.0,RHYTHM\n"))
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_bytes(b"code,\xff\xfe\n")
+    with pytest.raises(ValueError, match=r"s\.csv is no CSV table in UTF-8: .*; fetch it again"):
+        read_scp_statements(tmp_path / "s.csv")

@@ -275,6 +275,14 @@ def test_database_without_rows(make_ptbxl: MakePtbxl, cache: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["ptbxl_database.csv", "scp_statements.csv"])
+def test_a_table_that_is_no_text_is_named(make_ptbxl: MakePtbxl, cache: Path, name: str) -> None:
+    path = make_ptbxl(10).folder / name
+    path.write_bytes(path.read_bytes() + b"\xff\xfe\n")
+    with pytest.raises(ValueError, match=rf"{name} is no CSV table in UTF-8: .*; fetch it again"):
+        load_ptbxl(path.parent, cache_dir=cache)
+
+
+@pytest.mark.parametrize("name", ["ptbxl_database.csv", "scp_statements.csv"])
 def test_missing_table_says_how_to_get_it(make_ptbxl: MakePtbxl, cache: Path, name: str) -> None:
     folder = make_ptbxl(10).folder
     (folder / name).unlink()

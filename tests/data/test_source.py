@@ -96,3 +96,12 @@ def test_ptbxl_is_recognised_and_fingerprinted(make_ptbxl: Callable[..., Any], t
     database = (folder / "ptbxl_database.csv").read_bytes()
     assert recordings.description["database_sha256"] == hashlib.sha256(database).hexdigest()
     assert sum(recordings.description["records"].values()) == 20
+
+
+def test_an_empty_split_is_refused(tmp_path: Path) -> None:
+    split = Dataset.from_dict({"signal": [[[0.5]]]})
+    DatasetDict({"train": split, "validation": split.select([]), "test": split}).save_to_disk(
+        tmp_path / "mine"
+    )
+    with pytest.raises(ValueError, match=r"mine' cannot be loaded .*a split is empty"):
+        load_recordings(str(tmp_path / "mine"))

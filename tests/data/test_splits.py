@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_ecg_hf.data import label_fraction, labelled, patient_groups, patient_split
+from ssl_ecg_hf.data.splits import dataset_labels
 
 PREVALENCE = np.array([0.44, 0.25, 0.24, 0.12, 0.22])
 
@@ -134,3 +135,11 @@ def test_split_without_labels_and_with_few_patients() -> None:
 def test_shares_sum_to_one(shares: Any) -> None:
     with pytest.raises(ValueError, match="must be positive and sum to 1"):
         patient_split(np.zeros((3, 1), np.int8), [1, 2, 3], shares=shares, seed=0)
+
+
+@pytest.mark.parametrize("values", [[[2, 0]], [[0, -1]], [[0.5, 1.0]]])
+def test_labels_are_zero_or_one(values: list[list[float]]) -> None:
+    with pytest.raises(
+        ValueError, match=r"column 'labels' holds .*; expected 0 and 1 in one column per class"
+    ):
+        dataset_labels(Dataset.from_dict({"labels": values}))

@@ -85,3 +85,17 @@ def test_what_is_no_classifier_of_these_classes_is_refused(data: DataArguments, 
     SslEcgForSimCLR(SslEcgConfig(encoder_options=ENCODER)).save_pretrained(tmp_path / "simclr")
     with pytest.raises(ValueError, match=r"has no recipe.json; expected a checkpoint written by"):
         evaluate(EvaluationArguments(model=str(tmp_path / "simclr")), data)
+
+
+def test_a_split_without_labels_cannot_be_measured_on(splits: DatasetDict, tmp_path: Path) -> None:
+    unlabelled = splits["test"].select(np.flatnonzero(~dataset_labels(splits["test"]).any(axis=1)))
+    with pytest.raises(ValueError, match=f"none of {len(unlabelled)} recordings has a label"):
+        predict(save_classifier(tmp_path), unlabelled)
+
+
+def test_a_pretraining_checkpoint_is_refused(data: DataArguments, tmp_path: Path) -> None:
+    folder = tmp_path / "pretrained"
+    SslEcgForSimCLR(SslEcgConfig(encoder_options=ENCODER)).save_pretrained(folder)
+    (folder / "recipe.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"is no classifier \(SslEcgForSimCLR\); train one from it"):
+        evaluate(EvaluationArguments(model=str(folder)), data)

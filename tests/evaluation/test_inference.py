@@ -76,3 +76,11 @@ def test_recordings_that_do_not_fit_are_refused(data: Dataset, message: str) -> 
     for use in (embed, predict_logits):
         with pytest.raises(ValueError, match=message):
             use(model, data)
+
+
+@pytest.mark.parametrize(("scale", "mistake"), [(1.0, "uV stated as mV"), (1e-6, "V stated as mV")])
+def test_recordings_in_another_unit_are_refused(scale: float, mistake: str) -> None:
+    microvolts = np.random.default_rng(0).normal(0, 500, (4, 12, 60))
+    data = Dataset.from_dict({"signal": (microvolts * scale).tolist()})
+    with pytest.raises(ValueError, match=f"column 'signal' of the dataset: .*{mistake}"):
+        signal_table(data, CONFIG)

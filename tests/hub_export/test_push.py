@@ -8,11 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from huggingface_hub.errors import LocalTokenNotFoundError
 
 from ssl_ecg_hf.hub_export import ExportError, push_export
 from ssl_ecg_hf.hub_export.manifest import check_manifest
+from ssl_ecg_hf.hub_export.push import _HUB_ERRORS
 
 ROOT = Path(__file__).parents[2]
 STANDIN = ROOT.parent / "shared" / "tools" / "hub_standin.py"
@@ -131,3 +134,25 @@ def test_a_folder_without_verification_is_refused(tmp_path: Path) -> None:
 def test_an_export_for_another_repository_is_refused(classifier_export: Path) -> None:
     with pytest.raises(ExportError, match="was exported for user/classifier and its card says so"):
         push_export(classifier_export, "user/other")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LocalTokenNotFoundError("Token is required,\nbut no token found."),
+        _HUB_ERRORS[1]("[Errno -2] Name or service not known"),
+    ],
+    ids=["no token", "unreachable"],
+)
+def test_what_the_hub_refuses_is_one_line(
+    classifier_export: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", refuse)
+    with pytest.raises(
+        ExportError, match=r"^user/classifier was not pushed to http.*hf auth login"
+    ) as refusal:
+        push_export(classifier_export, "user/classifier")
+    assert "\n" not in str(refusal.value)

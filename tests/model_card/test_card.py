@@ -277,6 +277,7 @@ def test_metrics_of_an_encoder_must_say_how_it_was_evaluated(metrics):
     [
         ({"kind": "decoder"}, "kind 'decoder'"),
         ({"repo_id": 'x"; import os; "'}, "is not valid"),
+        ({"repo_id": "no-owner"}, "repo_id 'no-owner' is not valid; expected owner/name"),
         ({"recipe": {"dataset": "PTB-XL"}}, "must say what its model was trained on"),
     ],
 )

@@ -106,13 +106,21 @@ def test_units_become_millivolts(extractor: SslEcgFeatureExtractor, unit: str, f
 
 
 @pytest.mark.parametrize(
-    ("factor", "declared", "likely"),
-    [(1e3, "mV", "uV"), (1e-3, "mV", "V"), (1.0, "uV", "mV"), (1.0, "V", "mV"), (1e3, "V", "uV")],
+    ("factor", "declared", "mistake"),
+    [
+        (1e3, "mV", "uV stated as mV"),
+        (1e-3, "mV", "V stated as mV"),
+        (1.0, "uV", "mV stated as uV"),
+        (1.0, "V", "mV stated as V"),
+        (1e3, "V", "uV stated as V"),
+        (1e-3, "uV", "V stated as uV"),
+        (1e12, "mV", "no usual unit fits"),
+    ],
 )
-def test_a_wrong_unit_is_refused_and_the_likely_one_named(
-    extractor: SslEcgFeatureExtractor, factor: float, declared: str, likely: str
+def test_a_wrong_unit_is_refused_and_the_mistake_named(
+    extractor: SslEcgFeatureExtractor, factor: float, declared: str, mistake: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"the unit is more likely {likely}"):
+    with pytest.raises(ValueError, match=f"an ECG lies between 0.02 and 20 mV: .*{mistake}"):
         extractor(twelve_leads() * factor, sampling_rate=100, leads="standard", unit=declared)
 
 
@@ -225,6 +233,7 @@ def test_a_recording_without_a_lead_of_the_model_is_refused(names: list[str]) ->
         (["i", "I", *STANDARD[2:]], "more than once"),
         (STANDARD[:8], r"12 rows \(shape \(12, 1000\)\) but 8 lead names"),
         ("I", "leads='I'; pass one name per row"),
+        (range(12), r"leads=\[0, 1, .*\]; pass names"),
     ],
 )
 def test_lead_names_must_fit(extractor: SslEcgFeatureExtractor, leads: object, message: str) -> None:
@@ -250,6 +259,7 @@ def test_a_transposed_recording_is_recognised(extractor: SslEcgFeatureExtractor)
         ("recording.dat", "signal is a str"),
         ([], "no recording"),
         (np.zeros((0, 12, 1000)), "no recording"),
+        ([[0.0, 1.0], [0.0]], "the leads of a recording differ in length"),
         (twelve_leads(99), "99 samples at 100 Hz, 0.99 s; expected at least 1 s"),
     ],
 )
@@ -271,7 +281,7 @@ def test_arrays_tensors_and_lists_are_equal(extractor: SslEcgFeatureExtractor, k
 
 
 def test_a_batch_equals_its_recordings_one_by_one(extractor: SslEcgFeatureExtractor) -> None:
-    recordings = [twelve_leads(n, seed=n) for n in (5000, 5400, 6001)]
+    recordings = [twelve_leads(n, seed=n) for n in (5000, 5400, 5499)]
     stated = {"sampling_rate": 500, "leads": "standard", "unit": "mV"}
     batch = extractor(recordings, **stated, return_tensors="pt")
     single = torch.cat([extractor(r, **stated, return_tensors="pt")["input_values"] for r in recordings])
@@ -289,7 +299,10 @@ def test_integers_are_accepted(extractor: SslEcgFeatureExtractor) -> None:
 
 def test_longer_recordings_are_cropped_around_their_centre(extractor: SslEcgFeatureExtractor) -> None:
     signal = twelve_leads(1501)
-    features = extractor(signal, sampling_rate=100, leads="standard", unit="mV")
+    with pytest.warns(
+        UserWarning, match="lasts 15.01 s, the model expects 10 s: only its middle, 2.5 to 12.5 s"
+    ):
+        features = extractor(signal, sampling_rate=100, leads="standard", unit="mV")
     np.testing.assert_array_equal(features["input_values"][0], signal[:, 250:1250].astype(np.float32))
 
 
@@ -299,6 +312,29 @@ def test_shorter_recordings_are_padded_on_the_right(extractor: SslEcgFeatureExtr
         features = extractor(signal, sampling_rate=100, leads="standard", unit="mV")
     np.testing.assert_array_equal(features["input_values"][0, :, :400], signal.astype(np.float32))
     assert not features["input_values"][0, :, 400:].any()
+
+
+@pytest.mark.parametrize("num_samples", [900, 1000, 1100])
+def test_a_tenth_of_the_window_more_or_less_is_no_warning(
+    extractor: SslEcgFeatureExtractor, num_samples: int
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        extractor(twelve_leads(num_samples), sampling_rate=100, leads="standard", unit="mV")
+
+
+def test_warnings_point_at_the_line_of_the_caller(extractor: SslEcgFeatureExtractor) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        extractor(twelve_leads(400)[:11], sampling_rate=100, leads=STANDARD[:11], unit="mV")
+    assert [warning.filename for warning in caught] == [__file__] * 2
+
+
+def test_a_sampling_rate_that_is_no_hertz_is_refused(extractor: SslEcgFeatureExtractor) -> None:
+    with pytest.raises(
+        ValueError, match=r"sampling_rate=0.1 Hz is too low for an ECG; expected at least 25 Hz"
+    ):
+        extractor(twelve_leads(), sampling_rate=0.1, leads="standard", unit="mV")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300])
@@ -337,8 +373,8 @@ def test_everything_must_be_stated(extractor: SslEcgFeatureExtractor, left_out: 
         extractor(twelve_leads(), **stated)
 
 
-@pytest.mark.parametrize("rate", [0, -100.0, math.nan, math.inf])
-def test_the_sampling_rate_must_be_positive(extractor: SslEcgFeatureExtractor, rate: float) -> None:
+@pytest.mark.parametrize("rate", [0, -100.0, math.nan, math.inf, "100"])
+def test_the_sampling_rate_must_be_positive(extractor: SslEcgFeatureExtractor, rate: object) -> None:
     with pytest.raises(ValueError, match="not a positive number"):
         extractor(twelve_leads(), sampling_rate=rate, leads="standard", unit="mV")
 

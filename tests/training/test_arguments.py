@@ -33,6 +33,7 @@ def test_json_text_and_mapping_are_the_same() -> None:
     [
         ({"augmentations": "strong"}, "unknown augmentation preset 'strong'; known are .*'default'"),
         ({"augmentations": '{"blur": {}}'}, "unknown augmentation 'blur'"),
+        ({"augmentations": '{"time_out":'}, "augmentations is .*, no JSON .*; expected JSON text"),
         ({"num_views": 1}, "num_views must be at least 2; got 1"),
         ({"classification_loss": "hinge"}, "unknown classification_loss 'hinge'; known are .*'focal'"),
         ({"sampler": "mine"}, "unknown sampler 'mine'; known are .*'oversample'"),

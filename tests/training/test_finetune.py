@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
 from transformers import EvalPrediction
 
 from ssl_ecg_hf.data import SUPERCLASSES
@@ -17,7 +18,13 @@ from ssl_ecg_hf.evaluation.metrics import macro_auroc
 from ssl_ecg_hf.evaluation.recipe import read_recipe
 from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification, SslEcgForSimCLR
 from ssl_ecg_hf.training import SslEcgTrainingArguments
-from ssl_ecg_hf.training.finetune import FinetuningArguments, build_classifier, finetune, label_subset
+from ssl_ecg_hf.training.finetune import (
+    FinetuningArguments,
+    build_classifier,
+    check_labels,
+    finetune,
+    label_subset,
+)
 from ssl_ecg_hf.training.run_folder import last_complete_checkpoint
 
 MakeArguments = Callable[..., SslEcgTrainingArguments]
@@ -179,3 +186,37 @@ def test_from_another_classifier_the_encoder_alone_is_taken(
     assert model.classifier.weight.abs().max() < 1
     for name, value in other.encoder.state_dict().items():
         assert torch.equal(model.encoder.state_dict()[name], value), name
+
+
+@pytest.mark.parametrize("probe", [False, True])
+def test_a_refused_run_leaves_nothing_behind(
+    probe: bool, data_arguments: DataArguments, arguments: MakeArguments
+) -> None:
+    args = arguments()
+    what = FinetuningArguments(probe=probe, config='{"sampling_rate": 500}')
+    with pytest.raises(ValueError, match=r"sampled at \[100.0\] Hz, the model at 500"):
+        finetune(what, data_arguments, args)
+    assert not Path(args.output_dir).exists()
+
+
+def test_patience_is_not_negative() -> None:
+    with pytest.raises(ValueError, match=r"patience=-1 must be 0 .* or a positive number"):
+        FinetuningArguments(patience=-1)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "message"),
+    [
+        ([], [[1, 0], [0, 1]], "the train split has no labelled recording"),
+        ([[1, 0]], [], "the validation split has no labelled recording"),
+        ([[1, 0]], [[1, 0], [1, 0]], r"none of \['A', 'B'\] is both present and absent in the 2 labelled"),
+    ],
+)
+def test_splits_that_nothing_can_be_chosen_on(
+    train: list[list[int]], validation: list[list[int]], message: str
+) -> None:
+    splits = [Dataset.from_dict({"labels": [*labels, [0, 0]]}) for labels in (train, validation)]
+    with pytest.raises(ValueError, match=f"{message}.*all zero count as unlabelled"):
+        check_labels(*(labelled(split) for split in splits), ("A", "B"))
+    good = Dataset.from_dict({"labels": [[1, 0], [1, 1]]})
+    check_labels(good, good, ("A", "B"))

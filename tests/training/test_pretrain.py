@@ -127,3 +127,21 @@ def test_a_checkpoint_of_another_objective_gives_its_encoder(
         assert value.isfinite().all(), name
         assert torch.equal(model.target_projector.state_dict()[name], value), name
     assert model.options.ema_decay == (0.5 if changes else 0.99)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"config": "{oops"}, "--config is '{oops', no JSON .*; expected a JSON mapping of SslEcgConfig"),
+        ({"config": '{"encoder_type": "resnet"}'}, "unknown encoder_type 'resnet'"),
+        ({"model": "nowhere"}, "'nowhere' is no folder"),
+        ({"config": '{"leads": ["I"]}'}, "recordings of 12 leads, the model expects 1"),
+    ],
+)
+def test_a_refused_run_leaves_nothing_behind(
+    changes: dict[str, str], message: str, data_arguments: DataArguments, arguments: MakeArguments
+) -> None:
+    args = arguments()
+    with pytest.raises(ValueError, match=message):
+        pretrain(PretrainingArguments(**changes), data_arguments, args)
+    assert not (Path(args.output_dir) / "recipe.json").exists()

@@ -41,13 +41,11 @@ def _verify_checksums(stem: Path, header: Any) -> None:
         )
 
 
-def _refuse_overrides(
-    path: Path, sampling_rate: float | None, leads: Sequence[str] | None, unit: str | None
-) -> None:
+def _refuse_overrides(sampling_rate: float | None, leads: Sequence[str] | None, unit: str | None) -> None:
     given = {"sampling_rate": sampling_rate, "leads": leads, "unit": unit}
     if stated := [name for name, value in given.items() if value is not None]:
         raise EcgFormatError(
-            f"{path.name}: {', '.join(stated)} cannot be given for a WFDB record, its header states them; "
+            f"{', '.join(stated)} cannot be given for a WFDB record, its header states that; "
             "leave the argument out, and correct the header if it is wrong"
         )
 
@@ -75,17 +73,17 @@ def read_wfdb(
     """
     import wfdb  # takes a second, with pandas and matplotlib: only where a record needs it
 
-    _refuse_overrides(path, sampling_rate, leads, unit)
+    _refuse_overrides(sampling_rate, leads, unit)
     stem = path.with_suffix("") if path.suffix.lower() in {".hea", ".dat"} else path
     header_path = stem.with_name(stem.name + ".hea")
     if not header_path.is_file():
-        raise EcgFormatError(f"{header_path} does not exist; a WFDB record needs its .hea header")
+        raise EcgFormatError(f"{header_path.name} does not exist; a WFDB record needs its .hea header")
     try:
         header = wfdb.rdheader(str(stem))
         if (header.sig_len or 0) * (header.n_sig or 0) > MAX_SAMPLES:
             raise EcgFormatError(
-                f"{header_path} announces {header.n_sig} signals of {header.sig_len} samples, more than "
-                f"{MAX_SAMPLES} values; the header is damaged, or cut the record into parts"
+                f"the header announces {header.n_sig} signals of {header.sig_len} samples, more than "
+                f"{MAX_SAMPLES} values; it is damaged, or cut the record into parts"
             )
         _verify_checksums(stem, header)
         record = wfdb.rdrecord(str(stem), m2s=True)
@@ -93,22 +91,19 @@ def read_wfdb(
         raise
     except FileNotFoundError as error:
         raise EcgFormatError(
-            f"{header_path} names the signal file {error.filename}, which is missing"
+            f"the header names the signal file {error.filename}, which is missing; put it beside the header"
         ) from error
     except Exception as error:  # wfdb raises errors of many types on damaged input
         raise EcgFormatError(
-            f"{header_path} cannot be read as a WFDB record, or its signal file is truncated: {error}"
+            f"header or signal file are damaged or truncated, fetch both again (wfdb says: {error})"
         ) from error
     return _to_record(record, stem)
 
 
 def _to_record(record: Any, stem: Path) -> EcgRecord:
     if record.p_signal is None or not record.n_sig:
-        raise EcgFormatError(f"{stem.name} has no signals")
-    try:
-        millivolts = np.array([millivolts_per(str(unit)) for unit in record.units])
-    except EcgFormatError as error:
-        raise EcgFormatError(f"{stem.name}: {error}") from error
+        raise EcgFormatError("the record has no signals")
+    millivolts = np.array([millivolts_per(str(unit)) for unit in record.units])
     return EcgRecord(
         signal=(record.p_signal * millivolts).T,
         sampling_rate=float(record.fs),

@@ -54,6 +54,7 @@ def test_rate_and_unit_given(tmp_path: Path) -> None:
         ("I,II\n1,x\n", {}, "line 2: could not convert string to float: 'x'; expected numbers"),
         ("I;II\n1,5;2,5\n", {}, "line 2: 3 cells, the header has 1"),
         ("1,2\n3,4\n", {"sampling_rate": 100, "unit": "mV"}, "first line .* holds numbers"),
+        ("1,2\n3,4\n", {}, "first line .* holds numbers"),
         ("I,\n3,4\n", {"sampling_rate": 100, "unit": "mV"}, "holds numbers|names of the leads"),
         ("I,I\n1,2\n", {"sampling_rate": 100, "unit": "mV"}, "more than once"),
         ("I,II\n", {}, "is empty"),

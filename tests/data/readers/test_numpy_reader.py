@@ -76,3 +76,16 @@ def test_archive_of_arrays(tmp_path: Path) -> None:
     (tmp_path / "a.npz").rename(tmp_path / "a.npy")
     with pytest.raises(EcgFormatError, match=r"archive of arrays|cannot be read"):
         read_ecg(tmp_path / "a.npy", **GIVEN)
+
+
+def test_everything_that_is_not_given_is_named_at_once(tmp_path: Path) -> None:
+    path = save(tmp_path, np.zeros((2, 5)))
+    with pytest.raises(EcgFormatError, match=r"give leads=, unit= \(on the command line --leads, --unit\)"):
+        read_ecg(path, sampling_rate=100)
+
+
+def test_loading_pickled_code_is_not_advised(tmp_path: Path) -> None:
+    (tmp_path / "ecg.npy").write_text("some text")
+    with pytest.raises(EcgFormatError, match=r"write it with numpy\.save") as refusal:
+        read_ecg(tmp_path / "ecg.npy", **GIVEN)
+    assert "allow_pickle" not in str(refusal.value)

@@ -88,7 +88,7 @@ def test_truncated_signal_file(tmp_path: Path) -> None:
     stem = write(tmp_path)
     stem.with_suffix(".dat").write_bytes(stem.with_suffix(".dat").read_bytes()[:-6])
     with pytest.raises(
-        EcgFormatError, match=r"rec\.hea cannot be read as a WFDB record, or its signal file is trunc"
+        EcgFormatError, match=r"header or signal file are damaged or truncated, fetch both again"
     ):
         read_ecg(stem)
 
