@@ -1,16 +1,18 @@
-"""`ssl-ecg demo`: the whole way on simulated recordings, in a few minutes on a laptop."""
+"""`ssl-ecg demo`: the whole way in one command, on simulated recordings in a few minutes on a laptop."""
 
 from __future__ import annotations
 
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ssl_ecg_hf.data.source import Recordings
 
 RECORDS = 3000
 BATCH = 128  # recordings, in pretraining
 COMMON: dict[str, Any] = {
-    "data": "simulated",
     "per_device_eval_batch_size": 256,
     "lr_scheduler_type": "cosine",
     "learning_rate": 1e-3,
@@ -39,9 +41,10 @@ def announce(step: str, started: float) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Pretrain, classify with 10 % of the labels, evaluate, export, verify and predict on simulated ECGs."""
+    """Pretrain, classify with 10 % of the labels, evaluate, export, verify and predict."""
     parser = argparse.ArgumentParser(prog="ssl-ecg demo", description=main.__doc__)
     parser.add_argument("--output_dir", type=Path, default=Path("runs/demo"))
+    parser.add_argument("--data", default="simulated", help="'simulated' or a folder of PTB-XL")
     parser.add_argument("--num_records", type=int, default=RECORDS, help="records to simulate")
     arguments = parser.parse_args(argv)
     started = time.monotonic()
@@ -52,14 +55,17 @@ def main(argv: list[str]) -> None:
     from ssl_ecg_hf.cli.finetune import main as finetune
     from ssl_ecg_hf.cli.parsing import words_of
     from ssl_ecg_hf.cli.pretrain import main as pretrain
+    from ssl_ecg_hf.data.source import load_recordings
     from ssl_ecg_hf.evaluation.report import load_metrics
     from ssl_ecg_hf.evaluation.table import align
 
     root = arguments.output_dir
-    records = {"num_records": arguments.num_records}
-    announce(f"pretraining with SimCLR on {arguments.num_records} simulated recordings, no labels", started)
-    batch = {"per_device_train_batch_size": min(BATCH, arguments.num_records // 2)}
-    pretrain(words_of(PRETRAINING | records | batch | {"output_dir": root / "simclr"}))
+    data = {"data": arguments.data, "num_records": arguments.num_records}
+    recordings = load_recordings(arguments.data, num_records=arguments.num_records)
+    train, source = len(recordings.splits["train"]), recordings.description["name"]
+    announce(f"pretraining with SimCLR on {train} recordings ({source}), no labels", started)
+    batch = {"per_device_train_batch_size": min(BATCH, train // 2)}
+    pretrain(words_of(PRETRAINING | data | batch | {"output_dir": root / "simclr"}))
     pretrained = {"model": root / "simclr"}
     runs: dict[str, tuple[str, dict[str, Any]]] = {
         "random encoder, frozen": ("random_probe", {"probe": True}),
@@ -71,8 +77,8 @@ def main(argv: list[str]) -> None:
     for title, (name, options) in runs.items():
         announce(f"{title}: training and evaluating", started)
         folder = root / name
-        finetune(words_of(TRAINING | records | options | {"output_dir": folder}))
-        evaluate(words_of({"model": folder, "data": "simulated", **records}))
+        finetune(words_of(TRAINING | data | options | {"output_dir": folder}))
+        evaluate(words_of({"model": folder, **data}))
         macro = load_metrics(folder / "metrics.json")["test"]["macro"]
         rows.append([title, f"{macro['auroc']:.3f}", f"{macro['f1']:.3f}"])
     announce("exporting the fine-tuned classifier and verifying it in a clean process", started)
@@ -80,13 +86,15 @@ def main(argv: list[str]) -> None:
     export([str(root / "finetune"), str(exported), "--repo_id", "your-name/ssl-ecg-demo"])
     announce("done", started)
     print(align(rows))
-    print("\nSimulated recordings: these numbers show that the program works, nothing about patients.\n")
-    pictures = predict_samples(exported, arguments.num_records)
+    if recordings.description["simulated"]:
+        print("\nSimulated recordings: these numbers show that the program works, nothing about patients.")
+    print()
+    pictures = predict_samples(exported, recordings)
     print("\npictures of these recordings:", *pictures, sep="\n  ")
     print(f"hub-ready folder: {exported}")
 
 
-def predict_samples(exported: Path, num_records: int) -> list[Path]:
+def predict_samples(exported: Path, recordings: Recordings) -> list[Path]:
     """Write a test recording of each class as `.npy`, predict them from these files, and draw them.
 
     Returns:
@@ -95,29 +103,30 @@ def predict_samples(exported: Path, num_records: int) -> list[Path]:
     import numpy as np
 
     from ssl_ecg_hf.cli.predict import main as predict
-    from ssl_ecg_hf.data import STANDARD_LEADS, SUPERCLASSES, simulate_dataset
+    from ssl_ecg_hf.data import STANDARD_LEADS
     from ssl_ecg_hf.data.splits import dataset_labels
     from ssl_ecg_hf.evaluation.ecg_plot import plot_ecg
     from ssl_ecg_hf.files import replacing
 
-    test = simulate_dataset(num_records)["test"]
-    labels = dataset_labels(test)
+    test, classes = recordings.splits["test"], recordings.class_names
+    labels, rate = dataset_labels(test), recordings.description["sampling_rate"]
     folder = exported.parent / "samples"
     folder.mkdir(exist_ok=True)
     files: list[Path] = []
     taken: set[int] = set()
-    for index in range(len(SUPERCLASSES)):
+    for index in range(len(classes)):
         row = next((row for row in np.flatnonzero(labels[:, index]).tolist() if row not in taken), None)
         if row is None:
             continue
         taken.add(row)
-        name = "+".join(name for name, positive in zip(SUPERCLASSES, labels[row], strict=True) if positive)
+        name = "+".join(name for name, positive in zip(classes, labels[row], strict=True) if positive)
         signal = np.asarray(test[row]["signal_uv"], dtype=np.float32) / 1000
         files.append(folder / f"{row:04d}_{name}.npy")
         with replacing(files[-1]) as temporary, temporary.open("wb") as file:
             np.save(file, signal)
         picture = files[-1].with_suffix(".png")
-        plot_ecg(signal, sampling_rate=100, leads=STANDARD_LEADS, title=f"simulated, {name}", path=picture)
-    stated = ["--sampling_rate", "100", "--unit", "mV", "--leads", *STANDARD_LEADS]
+        title = f"{recordings.description['name']}, {name}"
+        plot_ecg(signal, sampling_rate=rate, leads=STANDARD_LEADS, title=title, path=picture)
+    stated = ["--sampling_rate", str(rate), "--unit", "mV", "--leads", *STANDARD_LEADS]
     predict([str(exported), *map(str, files), *stated])
     return [file.with_suffix(".png") for file in files]
