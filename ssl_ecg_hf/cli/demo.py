@@ -29,7 +29,7 @@ PRETRAINING: dict[str, Any] = COMMON | {
 }
 TRAINING: dict[str, Any] = COMMON | {
     "label_fraction": 0.1,
-    "num_train_epochs": 20,
+    "num_train_epochs": 30,
     "per_device_train_batch_size": 32,
     "augmentations": "light",
 }
@@ -50,6 +50,8 @@ def main(argv: list[str]) -> None:
     started = time.monotonic()
     announce("loading PyTorch and Transformers", started)
 
+    from transformers.utils import logging
+
     from ssl_ecg_hf.cli.evaluate import main as evaluate
     from ssl_ecg_hf.cli.export import main as export
     from ssl_ecg_hf.cli.finetune import main as finetune
@@ -59,6 +61,7 @@ def main(argv: list[str]) -> None:
     from ssl_ecg_hf.evaluation.report import load_metrics
     from ssl_ecg_hf.evaluation.table import align
 
+    logging.disable_progress_bar()  # of loading and saving; those of training stay
     root = arguments.output_dir
     data = {"data": arguments.data, "num_records": arguments.num_records}
     recordings = load_recordings(arguments.data, num_records=arguments.num_records)
@@ -71,7 +74,7 @@ def main(argv: list[str]) -> None:
         "random encoder, frozen": ("random_probe", {"probe": True}),
         "SimCLR, frozen": ("simclr_probe", {"probe": True, **pretrained}),
         "from scratch": ("scratch", {}),
-        "SimCLR, fine-tuned": ("finetune", {"encoder_learning_rate": 3e-4, **pretrained}),
+        "SimCLR, fine-tuned": ("finetune", pretrained),
     }
     rows = [["10 % of the labels", "macro AUROC (test)", "macro F1"]]
     for title, (name, options) in runs.items():

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
+from transformers.utils import logging
 
 from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgFeatureExtractor, SslEcgForSequenceClassification
 from ssl_ecg_hf.modeling.modeling_ssl_ecg import SslEcgPreTrainedModel
@@ -39,6 +40,17 @@ def _explained(checkpoint: str | Path) -> Iterator[None]:
         raise ValueError(
             f"checkpoint {checkpoint} is no folder here, and it could not be fetched from the Hub: {reason}"
         ) from error
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep Transformers from printing what it warns of."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def load_config(checkpoint: str | Path) -> SslEcgConfig:
@@ -77,7 +89,7 @@ def load_reported(
         ValueError: as of [`load_config`], or if the weights cannot be read.
     """
     load_config(checkpoint)
-    with _explained(checkpoint):
+    with _explained(checkpoint), _without_warnings():  # the caller gets the report
         model, report = model_class.from_pretrained(
             checkpoint, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
