@@ -48,7 +48,7 @@ def summarize(
         the test macro AUROC over seeds, the same of validation, of F1 at the frozen thresholds and of AUPRC.
         `"comparisons"`: difference of macro AUROC on the test records with its bootstrap interval by
         patient, p-value, Holm-corrected p-value and a verdict at 5 %. The difference is that of the means
-        over seeds.
+        over seeds. `"data"`: what the runs say of the completeness of their data.
     """
     cells: dict[tuple[str, float], list[Run]] = {}
     for run in runs:
@@ -77,7 +77,8 @@ def summarize(
         entry["verdict"] = (
             "not distinguishable" if not apart else ("better" if entry["difference"] > 0 else "worse")
         )
-    return {"rows": rows, "comparisons": found}
+    data = sorted({str(run.metrics["run"]["dataset"].get("note", "")) for run in runs} - {""})
+    return {"rows": rows, "comparisons": found, "data": data}
 
 
 def _compare(runs: Sequence[Run], control: Sequence[Run], *, seed: int) -> dict[str, Any]:

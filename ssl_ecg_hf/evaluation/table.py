@@ -91,5 +91,6 @@ def summary_table(summary: Mapping[str, Any]) -> str:
             f"[{entry['low']:+.4f}, {entry['high']:+.4f}], p = {entry['p_holm']:.3g}"
         )
     records = {row["test_records"] for row in summary["rows"]}
-    lines += ["", f"Test records: {', '.join(map(str, sorted(records)))}."]
+    tested = ", ".join(f"{count:,}" for count in sorted(records))
+    lines += ["", " ".join([f"Labelled test records: {tested}.", *summary["data"]])]
     return "\n".join(lines) + "\n"
