@@ -22,6 +22,7 @@ def run(method: str, seed: int, *, skill: float, fraction: float = 0.1, **column
     metrics = {
         "test": {"records": len(LABELS), "macro": {"auroc": auroc, "f1": 0.5 + seed / 10, "auprc": 0.25}},
         "validation": {"macro": {"auroc": 0.75}},
+        "run": {"dataset": {"name": "made up", "note": "Nothing is missing."}},
     }
     return Run(method=method, label_fraction=fraction, seed=seed, metrics=metrics, test=test)
 
@@ -38,6 +39,7 @@ def test_rows_give_mean_spread_and_student_interval() -> None:
     assert row["test_f1"]["high"] - 0.6 == pytest.approx(4.302653 * 0.1 / 3**0.5, rel=1e-6)
     assert row["validation_auroc"]["std"] == 0
     assert row["test_auprc"]["mean"] == 0.25
+    assert summarize(runs, [])["data"] == ["Nothing is missing."]
 
 
 def test_one_seed_has_no_spread() -> None:

@@ -52,6 +52,7 @@ def test_summary_as_markdown() -> None:
             {"method": "A", "control": "B", "label_fraction": 0.01, "difference": -0.001, "low": -0.1,
              "high": 0.1, "p_holm": 1.0, "verdict": "not distinguishable"},
         ],
+        "data": ["Half of fold 10."],
     }  # fmt: skip
     lines = summary_table(summary).splitlines()
     assert (
@@ -63,6 +64,6 @@ def test_summary_as_markdown() -> None:
         "[+0.0010, +0.0200], p = 0.0345",
         "- 1 % of the labels: *A* is **not distinguishable from** *B*: -0.0010 [-0.1000, +0.1000], p = 1",
     ]
-    assert lines[-1] == "Test records: 2158."
+    assert lines[-1] == "Labelled test records: 2,158. Half of fold 10."
     columns = {line.count("|") for line in lines[:4]}
     assert columns == {8}
