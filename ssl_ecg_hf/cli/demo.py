@@ -76,21 +76,29 @@ def main(argv: list[str]) -> None:
         "from scratch": ("scratch", {}),
         "SimCLR, fine-tuned": ("finetune", pretrained),
     }
-    rows = [["10 % of the labels", "macro AUROC (test)", "macro F1"]]
+    rows = [["10 % of the labels", "macro AUROC (test)", "95 % interval", "macro AUROC (validation)"]]
     for title, (name, options) in runs.items():
         announce(f"{title}: training and evaluating", started)
         folder = root / name
         finetune(words_of(TRAINING | data | options | {"output_dir": folder}))
         evaluate(words_of({"model": folder, **data}))
-        macro = load_metrics(folder / "metrics.json")["test"]["macro"]
-        rows.append([title, f"{macro['auroc']:.3f}", f"{macro['f1']:.3f}"])
+        metrics = load_metrics(folder / "metrics.json")
+        test, validation = (metrics[split]["macro"]["auroc"] for split in ("test", "validation"))
+        interval = metrics["intervals"]["auroc"]["macro"]
+        low, high = interval["low"], interval["high"]
+        within = "-" if low is None else f"{low:.3f} to {high:.3f}"
+        rows.append([title, f"{test:.3f}", within, f"{validation:.3f}"])
     announce("exporting the fine-tuned classifier and verifying it in a clean process", started)
     exported = root / "hub"
     export([str(root / "finetune"), str(exported), "--repo_id", "your-name/ssl-ecg-demo"])
     announce("done", started)
     print(align(rows))
     if recordings.description["simulated"]:
-        print("\nSimulated recordings: these numbers show that the program works, nothing about patients.")
+        print(
+            "\nSimulated recordings: these numbers show that the program works, nothing about patients. One seed "
+            "and a\nfew hundred test recordings: rows whose intervals overlap are not told apart. What pretraining "
+            "is worth on\nreal recordings stands in docs/results.md."
+        )
     print()
     pictures = predict_samples(exported, recordings)
     print("\npictures of these recordings:", *pictures, sep="\n  ")
@@ -130,6 +138,8 @@ def predict_samples(exported: Path, recordings: Recordings) -> list[Path]:
         picture = files[-1].with_suffix(".png")
         title = f"{recordings.description['name']}, {name}"
         plot_ecg(signal, sampling_rate=rate, leads=STANDARD_LEADS, title=title, path=picture)
-    stated = ["--sampling_rate", str(rate), "--unit", "mV", "--leads", *STANDARD_LEADS]
+    stated = ["--sampling_rate", f"{rate:g}", "--unit", "mV", "--leads", "standard"]
+    print(f"ssl-ecg predict {exported} {folder} {' '.join(stated)}")
+    print("(a file's name states its true classes; the first test recording of each class, not selected)\n")
     predict([str(exported), *map(str, files), *stated])
     return [file.with_suffix(".png") for file in files]

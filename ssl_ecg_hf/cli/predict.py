@@ -49,7 +49,7 @@ def recording_files(paths: Sequence[Path]) -> list[Path]:
         if not found:
             raise ValueError(f"{path} holds no recording; known suffixes are {sorted(READERS)}")
         files.extend(sorted(found))
-    return files
+    return list(dict.fromkeys(files))
 
 
 def read_all(files: Sequence[Path], read: Callable[[Path], Any]) -> Iterator[tuple[Path, Any]]:

@@ -14,28 +14,26 @@ RECIPE = "recipe.json"
 PLACE_FIELDS = {
     "data", "cache_dir", "output_dir", "overwrite", "model", "disable_tqdm", "run_name", "report_to",
     "resume_from_checkpoint", "hub_token", "push_to_hub", "accelerator_config",
+    "use_cpu", "dataloader_pin_memory", "do_eval",
 }  # fmt: skip
 
 
 def describe_arguments(*groups: Any) -> dict[str, Any]:
     """Return the arguments that differ from their defaults, in plain JSON values, without places and tokens.
 
+    No other instance is built to compare with: `TrainingArguments` set up the state of all processes.
+
     Args:
         groups: dataclass instances.
     """
     described: dict[str, Any] = {}
     for group in groups:
-        required = {
-            entry.name: getattr(group, entry.name)
-            for entry in fields(group)
-            if entry.init and entry.default is MISSING and entry.default_factory is MISSING
-        }
-        reference = type(group)(**required)  # defaults as `__post_init__` leaves them on this machine
         for entry in fields(group):
             value = getattr(group, entry.name)
-            if entry.name not in PLACE_FIELDS and (
-                entry.name in required or value != getattr(reference, entry.name)
-            ):
+            default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
+            # `__post_init__` turns some defaults of None or "" into False or [].
+            is_default = value == default or (not value and not default)
+            if entry.name not in PLACE_FIELDS and not is_default:
                 described[entry.name] = json.loads(json.dumps(value, default=str))
     return described
 

@@ -38,8 +38,8 @@ def resolve_augmentation(choice: str | dict[str, Any] | None) -> Compose:
 
 
 @dataclass
-class SslEcgTrainingArguments(TrainingArguments):
-    """`TrainingArguments` with what is particular to recordings; every field has a command-line flag."""
+class SslEcgOptions:
+    """What `SslEcgTrainer` can be told beyond `TrainingArguments`; the defaults go with plain ones."""
 
     augmentations: str | None = field(
         default=None,
@@ -64,6 +64,11 @@ class SslEcgTrainingArguments(TrainingArguments):
     probe_every: int = field(
         default=5, metadata={"help": "In pretraining: kNN probe at every n-th evaluation; 0 = never."}
     )
+
+
+@dataclass
+class SslEcgTrainingArguments(SslEcgOptions, TrainingArguments):
+    """`TrainingArguments` with what is particular to recordings; every field has a command-line flag."""
 
     def __post_init__(self) -> None:
         if isinstance(self.augmentations, dict):

@@ -7,9 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from transformers.utils import logging
+
 from ssl_ecg_hf.evaluation.recipe import RECIPE, read_recipe
 from ssl_ecg_hf.files import write_json
 from ssl_ecg_hf.modeling import SslEcgFeatureExtractor
+
+logger = logging.get_logger(__name__)
 
 
 def last_complete_checkpoint(folder: Path) -> Path | None:
@@ -60,7 +64,10 @@ def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool) -> Path |
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / RECIPE, recipe)
-    return last_complete_checkpoint(folder)
+    checkpoint = last_complete_checkpoint(folder)
+    if checkpoint is not None:
+        logger.warning(f"resuming {folder} from {checkpoint.name}")
+    return checkpoint
 
 
 def save_checkpoint(model: Any, folder: Path) -> None:

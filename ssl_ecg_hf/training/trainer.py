@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,11 @@ from ssl_ecg_hf.evaluation.inference import embed, signal_table
 from ssl_ecg_hf.evaluation.metrics import macro_auroc
 from ssl_ecg_hf.evaluation.representation import alignment, effective_rank, knn_probe, uniformity
 from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgFeatureExtractor, SslEcgForPreTraining
-from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments, resolve_augmentation
+from ssl_ecg_hf.training.arguments import (
+    SslEcgOptions,
+    SslEcgTrainingArguments,
+    resolve_augmentation,
+)
 from ssl_ecg_hf.training.augmentations import Compose
 from ssl_ecg_hf.training.losses import build_loss
 from ssl_ecg_hf.training.sampling import LabelSampler
@@ -161,10 +166,12 @@ class SslEcgTrainer(Trainer):
     ) -> None:
         if args is None:
             args = SslEcgTrainingArguments("trainer_output")
-        if not isinstance(args, SslEcgTrainingArguments):
-            options = SslEcgTrainingArguments(args.output_dir)
-        else:
-            options = args
+        if args.world_size < int(os.environ.get("WORLD_SIZE", "1")):
+            raise ValueError(
+                f"{os.environ['WORLD_SIZE']} processes were launched, these arguments see {args.world_size}: "
+                "build TrainingArguments once, and no second ones with another device after them"
+            )
+        options = args if isinstance(args, SslEcgOptions) else SslEcgOptions()
         self.options = options
         self.is_pretraining = isinstance(model, SslEcgForPreTraining)
         self.classification_loss: Callable[[Tensor, Tensor], Tensor] | None = None
