@@ -95,9 +95,9 @@ def main(argv: list[str]) -> None:
     print(align(rows))
     if recordings.description["simulated"]:
         print(
-            "\nSimulated recordings: these numbers show that the program works, nothing about patients. One seed "
-            "and a\nfew hundred test recordings: rows whose intervals overlap are not told apart. What pretraining "
-            "is worth on\nreal recordings stands in docs/results.md."
+            "\nSimulated recordings: these numbers show that the program works, nothing about patients. One "
+            "seed and a\nfew hundred test recordings: rows whose intervals overlap are not told apart. What "
+            "pretraining is worth\non real recordings stands in docs/results.md."
         )
     print()
     pictures = predict_samples(exported, recordings)

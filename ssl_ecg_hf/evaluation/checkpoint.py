@@ -27,7 +27,8 @@ class EvaluationArguments:
 
     model: str = field(metadata={"help": "Classifier checkpoint; results are written into its folder."})
     other_data: bool = field(
-        default=False, metadata={"help": "Evaluate on another database than the model was trained on."}
+        default=False,
+        metadata={"help": "Evaluate a model of real recordings on simulated ones, or the reverse."},
     )
     pictures: bool = field(
         default=True, metadata={"help": "Draw ROC, precision-recall and reliability curves."}
@@ -75,11 +76,12 @@ def evaluate(what: EvaluationArguments, data: DataArguments) -> dict[str, Any]:
         raise ValueError(f"{folder} has no {RECIPE}; expected a checkpoint written by `ssl-ecg finetune`")
     model = load_classifier(folder)
     recordings = data.load()
-    trained_on, given = recipe["dataset"]["name"], recordings.description["name"]
-    if trained_on != given and not what.other_data:
+    trained_on, given = recipe["dataset"], recordings.description
+    # Simulated recordings are what is used where --data was forgotten.
+    if trained_on["simulated"] != given["simulated"] and not what.other_data:
         raise ValueError(
-            f"the model was trained on {trained_on!r}, these recordings are {given!r}; name its data with "
-            "--data, or pass --other_data true to measure it on others"
+            f"the model was trained on {trained_on['name']!r}, these recordings are {given['name']!r}; name "
+            "its data with --data, or pass --other_data true to measure it on others"
         )
     names = [model.config.id2label[index] for index in range(model.config.num_labels)]
     if names != list(recordings.class_names):

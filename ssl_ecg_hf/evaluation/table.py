@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ssl_ecg_hf.evaluation.bootstrap import DRAWS
+
 
 def _text(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
@@ -76,7 +78,8 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     lines += [
         "",
         "Differences of the mean test macro AUROC; interval and p from a paired bootstrap of the test "
-        "patients, p corrected by Holm:",
+        f"patients, p corrected by Holm ({DRAWS:,} draws cannot show less than {2 / (DRAWS + 1):.3f} before "
+        "the correction):",
         "",
     ]
     for entry in summary["comparisons"]:
@@ -93,4 +96,9 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     records = {row["test_records"] for row in summary["rows"]}
     tested = ", ".join(f"{count:,}" for count in sorted(records))
     lines += ["", " ".join([f"Labelled test records: {tested}.", *summary["data"]])]
+    if times := summary.get("pretraining_seconds"):
+        spent = ", ".join(
+            f"{name.removeprefix('pretrained-')} {time / 60:.0f} min" for name, time in times.items()
+        )
+        lines += ["", f"Time of each pretraining on the machine of these runs: {spent}."]
     return "\n".join(lines) + "\n"

@@ -37,7 +37,8 @@ def save_classifier(folder: Path, names: tuple[str, ...] = SUPERCLASSES) -> SslE
     config = SslEcgConfig(encoder_options=ENCODER, num_samples=200, id2label=dict(enumerate(names)))
     model = SslEcgForSequenceClassification(config)
     model.save_pretrained(folder)
-    recipe = {"stage": "finetune", "arguments": {"seed": 3}, "dataset": {"name": "x"}, "parent": None}
+    recipe: dict[str, Any] = {"stage": "finetune", "arguments": {"seed": 3}, "parent": None}
+    recipe["dataset"] = {"name": "x", "simulated": False}
     (folder / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
     return model
 
@@ -52,6 +53,13 @@ def test_predictions_know_their_records(splits: DatasetDict, tmp_path: Path) -> 
     bare = predict(model, splits["test"].select_columns(["signal_uv", "labels"]))
     assert bare.patient_ids is None
     assert bare.age is None
+
+
+def test_a_model_of_real_recordings_is_not_evaluated_on_simulated_ones_by_oversight(tmp_path: Path) -> None:
+    save_classifier(tmp_path)
+    with pytest.raises(ValueError, match=r"trained on 'x', these recordings are 'ECG simulator'.*--data"):
+        evaluate(EvaluationArguments(model=str(tmp_path)), DataArguments(num_records=60))
+    assert not (tmp_path / "metrics.json").exists()
 
 
 def test_evaluation_writes_numbers_predictions_and_pictures(data: DataArguments, tmp_path: Path) -> None:

@@ -53,17 +53,19 @@ def test_summary_as_markdown() -> None:
              "high": 0.1, "p_holm": 1.0, "verdict": "not distinguishable"},
         ],
         "data": ["Half of fold 10."],
+        "pretraining_seconds": {"pretrained-simclr-seed0": 600.0},
     }  # fmt: skip
     lines = summary_table(summary).splitlines()
     assert (
         lines[2] == "| SimCLR fine-tuned | 10 % | 3 | 0.8800 ± 0.0034 | 0.8715 to 0.8884 | 0.750 | 0.8800 |"
     )
     assert lines[3] == "| From scratch | 1 % | 1 | 0.7500 |  | 0.750 | 0.7500 |"
-    assert lines[-4:-2] == [
+    assert lines[-6:-4] == [
         "- 10 % of the labels: *SimCLR fine-tuned* is **better than** *From scratch*: +0.0123 "
         "[+0.0010, +0.0200], p = 0.0345",
         "- 1 % of the labels: *A* is **not distinguishable from** *B*: -0.0010 [-0.1000, +0.1000], p = 1",
     ]
-    assert lines[-1] == "Labelled test records: 2,158. Half of fold 10."
+    assert lines[-3] == "Labelled test records: 2,158. Half of fold 10."
+    assert lines[-1] == "Time of each pretraining on the machine of these runs: simclr-seed0 10 min."
     columns = {line.count("|") for line in lines[:4]}
     assert columns == {8}
