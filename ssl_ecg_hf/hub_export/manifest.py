@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ssl_ecg_hf.files import write_json
+
 MANIFEST = "export.json"
 SCHEMA = 1
 
@@ -25,10 +27,7 @@ def _digests(folder: Path) -> dict[str, str]:
 
 def write_manifest(folder: Path, information: Mapping[str, Any]) -> None:
     """Write ``export.json``: ``information`` and the SHA-256 of every other file of the folder."""
-    content = {"schema": SCHEMA, **information, "sha256": _digests(folder)}
-    temporary = folder / f".{MANIFEST}.tmp"
-    temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    temporary.replace(folder / MANIFEST)
+    write_json(folder / MANIFEST, {"schema": SCHEMA, **information, "sha256": _digests(folder)})
 
 
 def is_export(folder: Path) -> bool:
