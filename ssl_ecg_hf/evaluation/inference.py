@@ -17,7 +17,6 @@ from ssl_ecg_hf.data.schema import MILLIVOLT_COLUMN
 from ssl_ecg_hf.data.signals import SignalTable, numeric_column
 from ssl_ecg_hf.modeling import SslEcgConfig
 from ssl_ecg_hf.modeling.feature_extraction_ssl_ecg import check_amplitude
-from ssl_ecg_hf.modeling.modeling_ssl_ecg import pool
 
 UNIT_SAMPLE = 32  # recordings whose amplitude is looked at
 
@@ -90,12 +89,12 @@ def embed(
         progress: whether to show a progress bar.
 
     Returns:
-        (recordings, channels).
+        (recordings, embedding_size).
     """
     was_training = model.training
     model.eval()
     parts = [
-        pool(model.encoder(model.prepare(signal.to(model.device)))).cpu().numpy()
+        model.embed(signal.to(model.device)).cpu().numpy()
         for signal in _signals(
             dataset, model.config, batch_size=batch_size, description="embedding", progress=progress
         )

@@ -20,7 +20,7 @@ from ssl_ecg_hf.hub_export.checkpoint import load_source
 from ssl_ecg_hf.model_card.quick_start import EXAMPLE_FILE
 from ssl_ecg_hf.modeling import SslEcgForPreTraining, SslEcgForSequenceClassification
 from ssl_ecg_hf.modeling.feature_extraction_ssl_ecg import SslEcgFeatureExtractor
-from ssl_ecg_hf.modeling.modeling_ssl_ecg import SslEcgPreTrainedModel, pool
+from ssl_ecg_hf.modeling.modeling_ssl_ecg import SslEcgPreTrainedModel
 
 TIMEOUT = 600  # s
 _SCRIPT = Path(__file__).with_name("clean_process.py")
@@ -87,7 +87,7 @@ def expected_outputs(
     inputs, lead_mask = torch.from_numpy(signals), torch.from_numpy(mask)
     features = extractor(example, **_statement(extractor), return_tensors="pt")
     model.eval()
-    embeddings = pool(model.encoder(model.prepare(inputs, lead_mask)))
+    embeddings = model.embed(inputs, lead_mask)
     tensors = {"input_values": inputs, "lead_mask": lead_mask}
     tensors |= {f"{name}.pooler_output": embeddings for name in ("AutoModel", _CLASSIFIER)}
     tensors |= {f"features.{name}": values for name, values in features.items()}

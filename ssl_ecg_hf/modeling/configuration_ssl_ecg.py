@@ -30,6 +30,8 @@ class SslEcgConfig(PreTrainedConfig):
             Key of `ENCODERS` in `modeling_ssl_ecg.py`.
         encoder_options (`dict`, *optional*):
             Keyword arguments of that encoder's class.
+        pooling (`"mean"` or `"mean_std"`, defaults to `"mean"`):
+            How the encoder's frames become the embedding: their mean, or mean and standard deviation.
         objective_options (`dict`, *optional*):
             Fields of the pretraining objective's options, e.g. `{"temperature": 0.1}` for SimCLR.
         classifier_dropout (`float`, defaults to 0.0):
@@ -51,6 +53,7 @@ class SslEcgConfig(PreTrainedConfig):
     normalization_scale: float | int = 1.0
     encoder_type: str = "cnn"
     encoder_options: dict[str, Any] | None = None
+    pooling: Literal["mean", "mean_std"] = "mean"
     objective_options: dict[str, Any] | None = None
     classifier_dropout: float | int = 0.0
     thresholds: list[float] | None = None

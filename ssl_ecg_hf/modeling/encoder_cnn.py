@@ -111,6 +111,8 @@ class CnnEncoder(Encoder):
             for block in self.blocks:
                 signal = block(signal)
             return signal
+        if signal.dtype == torch.float32 and reduced_precision:
+            signal = signal.to(torch.get_autocast_dtype(signal.device.type))
         x = signal.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             x = block(x)

@@ -70,9 +70,32 @@ def normalize(signal: Tensor, config: SslEcgConfig) -> Tensor:
     return centred / deviation.clamp_min(1e-3)
 
 
-def pool(hidden: Tensor) -> Tensor:
-    """Average (batch, channels, frames) over frames, in float32: (batch, channels)."""
-    return hidden.float().mean(dim=-1)
+def pool(hidden: Tensor, how: str = "mean") -> Tensor:
+    """Summarise a sequence over its frames, in float32.
+
+    A sequence that lies channels-last in memory gets its gradient in the same layout: in another one the
+    backward pass of the encoder's last layer would walk through memory with large steps.
+
+    Args:
+        hidden: (batch, channels, frames).
+        how: `"mean"`, or `"mean_std"` for the mean followed by the standard deviation (statistics pooling,
+            Snyder et al. 2018).
+
+    Returns:
+        (batch, channels), or (batch, 2 * channels).
+    """
+    values, frames = (hidden.transpose(1, 2), 1) if hidden.stride(1) == 1 else (hidden, 2)
+    values = values.float()
+    mean = values.mean(dim=frames)
+    if how == "mean":
+        return mean
+    deviation = (values.var(dim=frames, correction=0) + 1e-5).sqrt()
+    return torch.cat([mean, deviation], dim=1)
+
+
+def over_views(head: nn.Module, values: Tensor) -> Tensor:
+    """Apply a head to (batch, num_views, size), views as if they were further recordings."""
+    return head(values.flatten(0, 1)).unflatten(0, values.shape[:2])
 
 
 @dataclass
@@ -81,7 +104,7 @@ class SslEcgModelOutput(ModelOutput):
 
     Args:
         last_hidden_state: (batch, channels, frames).
-        pooler_output: (batch, channels), the mean over frames: the embedding of the recording.
+        pooler_output: (batch, embedding_size), the sequence pooled over frames: the embedding.
     """
 
     last_hidden_state: Tensor | None = None
@@ -95,7 +118,7 @@ class SslEcgClassifierOutput(ModelOutput):
     Args:
         loss: scalar, when labels were given.
         logits: (batch, labels); take `sigmoid()` for multi-label, `softmax(-1)` for single-label models.
-        pooler_output: (batch, channels), the embedding of the recording.
+        pooler_output: (batch, embedding_size), the embedding of the recording.
     """
 
     loss: Tensor | None = None
@@ -110,7 +133,7 @@ class SslEcgForPreTrainingOutput(ModelOutput):
     Args:
         loss: scalar objective.
         projections: (batch, views, size), what the objective compares.
-        pooler_output: (batch, views, channels), the embeddings under the head.
+        pooler_output: (batch, views, embedding_size), the embeddings under the head.
     """
 
     loss: Tensor | None = None
@@ -135,6 +158,11 @@ class SslEcgPreTrainedModel(PreTrainedModel):
     ]
 
     encoder: Encoder
+
+    @property
+    def embedding_size(self) -> int:
+        """Numbers in the embedding of a recording."""
+        return self.encoder.output_size * (1 if self.config.pooling == "mean" else 2)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -170,6 +198,18 @@ class SslEcgPreTrainedModel(PreTrainedModel):
             signal = signal * lead_mask.unsqueeze(-1).to(signal.dtype)
         return signal
 
+    def embed(self, input_values: Tensor, lead_mask: Tensor | None = None) -> Tensor:
+        """Embed recordings.
+
+        Args:
+            input_values: (batch, leads, samples) in mV.
+            lead_mask: (batch, leads), true where a lead is present.
+
+        Returns:
+            (batch, embedding_size) in float32.
+        """
+        return pool(self.encoder(self.prepare(input_values, lead_mask)), self.config.pooling)
+
 
 class SslEcgModel(SslEcgPreTrainedModel):
     """The bare encoder: recordings to embeddings.
@@ -193,10 +233,10 @@ class SslEcgModel(SslEcgPreTrainedModel):
             lead_mask: (batch, leads), true where a lead is present.
 
         Returns:
-            `last_hidden_state` (batch, channels, frames) and `pooler_output` (batch, channels).
+            `last_hidden_state` (batch, channels, frames) and `pooler_output` (batch, embedding_size).
         """
         hidden = self.encoder(self.prepare(input_values, lead_mask))
-        return SslEcgModelOutput(last_hidden_state=hidden, pooler_output=pool(hidden))
+        return SslEcgModelOutput(last_hidden_state=hidden, pooler_output=pool(hidden, self.config.pooling))
 
 
 class SslEcgForPreTraining(SslEcgPreTrainedModel):
@@ -207,15 +247,15 @@ class SslEcgForPreTraining(SslEcgPreTrainedModel):
 
     main_input_name = "views"
 
-    def embed_views(self, views: Tensor, encoder: Encoder) -> Tensor:
-        """Embed all views in one pass, so that batch statistics are shared between views.
+    def view_groups(self, views: Tensor, *, separate: bool) -> list[Tensor]:
+        """Divide views into those that pass through the network together and share batch statistics.
 
         Args:
             views: (batch, num_views, leads, samples) in mV.
-            encoder: the online or the target encoder.
+            separate: whether each view is a group of its own; else all are one.
 
         Returns:
-            (batch * num_views, channels) in float32, views of one recording next to each other.
+            tensors (batch, views of the group, leads, samples).
 
         Raises:
             ValueError: if `views` is not 4-D or holds fewer than two views.
@@ -224,7 +264,20 @@ class SslEcgForPreTraining(SslEcgPreTrainedModel):
             raise ValueError(
                 f"views has shape {tuple(views.shape)}; expected (batch, num_views >= 2, leads, samples)"
             )
-        return pool(encoder(self.prepare(views.flatten(0, 1))))
+        return list(views.split(1, dim=1)) if separate else [views]
+
+    def embed_views(self, views: Tensor, encoder: Encoder) -> Tensor:
+        """Embed a group of views in one pass.
+
+        Args:
+            views: (batch, num_views, leads, samples) in mV.
+            encoder: the online or the target encoder.
+
+        Returns:
+            (batch, num_views, embedding_size) in float32.
+        """
+        hidden = encoder(self.prepare(views.flatten(0, 1)))
+        return pool(hidden, self.config.pooling).unflatten(0, views.shape[:2])
 
     def after_optimizer_step(self, progress: float) -> None:
         """Do what the objective does between optimizer steps; by default nothing.
@@ -235,7 +288,7 @@ class SslEcgForPreTraining(SslEcgPreTrainedModel):
 
 
 class SslEcgForSequenceClassification(SslEcgPreTrainedModel):
-    """Encoder and a linear classification layer over the mean-pooled embedding.
+    """Encoder and a linear classification layer over the embedding.
 
     `config.problem_type` is `"multi_label_classification"` (binary cross-entropy, labels multi-hot) or
     `"single_label_classification"` (cross-entropy, labels class indices).
@@ -251,7 +304,7 @@ class SslEcgForSequenceClassification(SslEcgPreTrainedModel):
         super().__init__(config)
         self.encoder = build_encoder(config)
         self.dropout = nn.Dropout(config.classifier_dropout)
-        self.classifier = nn.Linear(self.encoder.output_size, config.num_labels)
+        self.classifier = nn.Linear(self.embedding_size, config.num_labels)
         self.encoder_frozen = False
         self.post_init()
 
@@ -279,9 +332,9 @@ class SslEcgForSequenceClassification(SslEcgPreTrainedModel):
             labels: (batch, labels) multi-hot, or (batch,) class indices for a single-label model.
 
         Returns:
-            `logits` (batch, labels), `pooler_output` (batch, channels) and, with labels, `loss`.
+            `logits` (batch, labels), `pooler_output` (batch, embedding_size) and, with labels, `loss`.
         """
-        pooled = pool(self.encoder(self.prepare(input_values, lead_mask)))
+        pooled = self.embed(input_values, lead_mask)
         logits = self.classifier(self.dropout(pooled).to(self.classifier.weight.dtype)).float()
         loss = None
         if labels is not None and self.config.problem_type == "single_label_classification":

@@ -17,6 +17,7 @@ from .modeling_ssl_ecg import (
     SslEcgForPreTrainingOutput,
     build_encoder,
     checked_options,
+    over_views,
 )
 
 
@@ -78,11 +79,14 @@ class BYOLOptions:
         hidden_size: width of the hidden layers of projector and predictor.
         projection_size: width of their outputs.
         ema_decay: decay of the target network at the start of training.
+        separate_views: whether each view passes through the networks alone, with batch statistics of its own,
+            as in the paper; by default all views share them, which is one pass.
     """
 
     hidden_size: int = 2048
     projection_size: int = 256
     ema_decay: float = 0.99
+    separate_views: bool = False
 
     def __post_init__(self) -> None:
         if min(self.hidden_size, self.projection_size) <= 0 or not 0 <= self.ema_decay <= 1:
@@ -125,10 +129,10 @@ class SslEcgForBYOL(SslEcgForPreTraining):
         )
         hidden_size, projection_size = self.options.hidden_size, self.options.projection_size
         self.encoder = build_encoder(config)
-        self.projector = mlp(self.encoder.output_size, hidden_size, projection_size)
+        self.projector = mlp(self.embedding_size, hidden_size, projection_size)
         self.predictor = mlp(projection_size, hidden_size, projection_size)
         self.target_encoder = build_encoder(config)
-        self.target_projector = mlp(self.encoder.output_size, hidden_size, projection_size)
+        self.target_projector = mlp(self.embedding_size, hidden_size, projection_size)
         for module in [*self.target_encoder.modules(), *self.target_projector.modules()]:
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.momentum = 0.0  # its running statistics come from the online network alone
@@ -181,15 +185,15 @@ class SslEcgForBYOL(SslEcgForPreTraining):
 
     @torch.no_grad()
     def project_target(self, views: Tensor) -> Tensor:
-        """Project views with the target network.
+        """Project a group of views with the target network.
 
         Args:
             views: (batch, num_views, leads, samples) in mV.
 
         Returns:
-            (batch * num_views, projection_size), without gradient.
+            (batch, num_views, projection_size), without gradient.
         """
-        return self.target_projector(self.embed_views(views, self.target_encoder))
+        return over_views(self.target_projector, self.embed_views(views, self.target_encoder))
 
     def forward(self, views: Tensor, return_loss: bool = True) -> SslEcgForPreTrainingOutput:
         """Predict the target's projection of each other view.
@@ -200,19 +204,17 @@ class SslEcgForBYOL(SslEcgForPreTraining):
 
         Returns:
             `loss`, `projections` (the online ones; batch, num_views, projection_size) and `pooler_output`
-            (batch, num_views, channels).
+            (batch, num_views, embedding_size).
         """
-        shape = views.shape[:2]
-        embeddings = self.embed_views(views, self.encoder)
-        projections = self.projector(embeddings)
+        groups = self.view_groups(views, separate=self.options.separate_views)
+        embeddings = [self.embed_views(group, self.encoder) for group in groups]
+        projections = [over_views(self.projector, group) for group in embeddings]
         loss = None
         if return_loss:
-            predictions = self.predictor(projections).unflatten(0, shape)
-            loss = byol_loss(predictions, self.project_target(views).unflatten(0, shape))
+            predictions = torch.cat([over_views(self.predictor, group) for group in projections], dim=1)
+            loss = byol_loss(predictions, torch.cat([self.project_target(group) for group in groups], dim=1))
         return SslEcgForPreTrainingOutput(
-            loss=loss,
-            projections=projections.unflatten(0, shape),
-            pooler_output=embeddings.unflatten(0, shape),
+            loss=loss, projections=torch.cat(projections, dim=1), pooler_output=torch.cat(embeddings, dim=1)
         )
 
 

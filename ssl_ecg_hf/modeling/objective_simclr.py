@@ -16,6 +16,7 @@ from .modeling_ssl_ecg import (
     SslEcgForPreTrainingOutput,
     build_encoder,
     checked_options,
+    over_views,
 )
 
 # More similarities than these (64 MiB in float32) are computed in chunks, and again in the backward pass.
@@ -81,11 +82,14 @@ class SimCLROptions:
         temperature: divisor of the cosine similarities.
         hidden_size: width of the hidden layer of the projection head.
         projection_size: width of its output.
+        separate_views: whether each view passes through encoder and head alone, with batch statistics of its
+            own; by default all views share them, which is one pass.
     """
 
     temperature: float = 0.1
     hidden_size: int = 2048
     projection_size: int = 128
+    separate_views: bool = False
 
     def __post_init__(self) -> None:
         if min(self.temperature, self.hidden_size, self.projection_size) <= 0:
@@ -111,7 +115,7 @@ class SslEcgForSimCLR(SslEcgForPreTraining):
         )
         self.encoder = build_encoder(config)
         self.projector = nn.Sequential(
-            nn.Linear(self.encoder.output_size, self.options.hidden_size, bias=False),
+            nn.Linear(self.embedding_size, self.options.hidden_size, bias=False),
             nn.BatchNorm1d(self.options.hidden_size),
             nn.ReLU(),
             nn.Linear(self.options.hidden_size, self.options.projection_size),
@@ -127,14 +131,14 @@ class SslEcgForSimCLR(SslEcgForPreTraining):
 
         Returns:
             `loss`, `projections` (batch, num_views, projection_size) and `pooler_output` (batch, num_views,
-            channels).
+            embedding_size).
         """
-        shape = views.shape[:2]
-        embeddings = self.embed_views(views, self.encoder)
-        projections = self.projector(embeddings).unflatten(0, shape)
+        groups = self.view_groups(views, separate=self.options.separate_views)
+        embeddings = [self.embed_views(group, self.encoder) for group in groups]
+        projections = torch.cat([over_views(self.projector, group) for group in embeddings], dim=1)
         loss = nt_xent_loss(projections, temperature=self.options.temperature) if return_loss else None
         return SslEcgForPreTrainingOutput(
-            loss=loss, projections=projections, pooler_output=embeddings.unflatten(0, shape)
+            loss=loss, projections=projections, pooler_output=torch.cat(embeddings, dim=1)
         )
 
 

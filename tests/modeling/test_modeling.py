@@ -3,11 +3,19 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification, SslEcgModel
+from ssl_ecg_hf.modeling import (
+    SslEcgConfig,
+    SslEcgForBYOL,
+    SslEcgForSequenceClassification,
+    SslEcgForSimCLR,
+    SslEcgModel,
+)
 from ssl_ecg_hf.modeling.modeling_ssl_ecg import normalize, pool
 
 MakeConfig = Callable[..., SslEcgConfig]
@@ -148,3 +156,32 @@ def test_dropout_acts_in_training_only(tiny_config: MakeConfig) -> None:
     assert not torch.equal(model(signal).logits, model(signal).logits)
     model.eval()
     assert torch.equal(model(signal).logits, model(signal).logits)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_statistics_pooling(channels_last: bool) -> None:
+    hidden = torch.tensor([[[1.0, 2.0, 6.0], [5.0, 5.0, 5.0]]])
+    if channels_last:
+        hidden = hidden.transpose(1, 2).contiguous().transpose(1, 2)
+    pooled = pool(hidden, "mean_std")
+    torch.testing.assert_close(pooled, torch.tensor([[3.0, 5.0, (14 / 3) ** 0.5, 0.0]]), atol=4e-3, rtol=0)
+
+
+def test_statistics_pooling_of_equal_frames_has_a_gradient() -> None:
+    hidden = torch.ones(1, 2, 4, requires_grad=True)
+    pool(hidden, "mean_std").sum().backward()
+    assert torch.isfinite(hidden.grad).all()
+
+
+@pytest.mark.parametrize(
+    "kind", [SslEcgModel, SslEcgForSequenceClassification, SslEcgForSimCLR, SslEcgForBYOL]
+)
+def test_every_class_can_pool_mean_and_deviation(kind: Any, tiny_config: MakeConfig, tmp_path: Path) -> None:
+    model = kind(tiny_config(pooling="mean_std")).eval()
+    assert model.embedding_size == 2 * model.encoder.output_size
+    model.save_pretrained(tmp_path)
+    restored = kind.from_pretrained(tmp_path).eval()
+    signal = torch.randn(2, 12, 200)
+    embedding = restored.embed(signal)
+    assert embedding.shape == (2, model.embedding_size)
+    torch.testing.assert_close(embedding, model.embed(signal))

@@ -218,3 +218,17 @@ def test_forward_predicts_the_target(model: SslEcgForBYOL) -> None:
     assert output.projections.shape == (3, 2, 12)
     assert output.pooler_output.shape == (3, 2, 16)
     assert model(views, return_loss=False).loss is None
+
+
+def test_separate_views_pass_through_all_networks_alone(tiny_config: MakeConfig) -> None:
+    torch.manual_seed(0)
+    model = SslEcgForBYOL(tiny_config(objective_options={**HEAD, "separate_views": True})).train()
+    views = torch.randn(6, 2, 12, 200) * torch.tensor([0.1, 4.0]).view(1, 2, 1, 1)
+    found = model(views)
+    predicted, wanted = [], []
+    for view in (views[:, :1], views[:, 1:]):
+        online = model.projector(model.encoder(model.prepare(view[:, 0])).mean(dim=-1))
+        predicted.append(model.predictor(online))
+        wanted.append(model.project_target(view)[:, 0])
+    expected = byol_loss(torch.stack(predicted, dim=1), torch.stack(wanted, dim=1))
+    torch.testing.assert_close(found.loss, expected)

@@ -148,3 +148,28 @@ def test_chunks_change_neither_loss_nor_gradient(monkeypatch: pytest.MonkeyPatch
     (chunked_gradient,) = torch.autograd.grad(chunked, projections)
     torch.testing.assert_close(chunked, whole)
     torch.testing.assert_close(chunked_gradient, whole_gradient)
+
+
+def test_separate_views_have_batch_statistics_of_their_own(tiny_config: MakeConfig) -> None:
+    torch.manual_seed(0)
+    together = SslEcgForSimCLR(tiny_config(objective_options=HEAD)).train()
+    apart = SslEcgForSimCLR(tiny_config(objective_options={**HEAD, "separate_views": True})).train()
+    apart.load_state_dict(together.state_dict())
+    views = torch.randn(6, 3, 12, 200) * torch.tensor([0.1, 1.0, 4.0]).view(1, 3, 1, 1)
+    found = apart(views)
+    expected = []
+    for view in range(3):
+        embedding = apart.encoder(apart.prepare(views[:, view])).mean(dim=-1)
+        expected.append(apart.projector(embedding))
+    torch.testing.assert_close(found.projections, torch.stack(expected, dim=1))
+    assert found.pooler_output.shape == (6, 3, apart.encoder.output_size)
+    assert not torch.allclose(found.projections, together(views).projections, atol=1e-2)
+
+
+def test_without_batch_statistics_separate_views_change_nothing(tiny_config: MakeConfig) -> None:
+    torch.manual_seed(0)
+    together = SslEcgForSimCLR(tiny_config(objective_options=HEAD)).eval()
+    apart = SslEcgForSimCLR(tiny_config(objective_options={**HEAD, "separate_views": True})).eval()
+    apart.load_state_dict(together.state_dict())
+    views = torch.randn(4, 2, 12, 200)
+    torch.testing.assert_close(apart(views).loss, together(views).loss)
