@@ -145,10 +145,12 @@ def main(argv: list[str]) -> None:
     from tqdm.auto import tqdm
     from transformers.utils import logging
 
+    from ssl_ecg_hf.allocator import keep_freed_memory
     from ssl_ecg_hf.data import read_ecg
     from ssl_ecg_hf.evaluation.loading import load_classifier, load_feature_extractor
     from ssl_ecg_hf.modeling import EcgClassificationPipeline
 
+    keep_freed_memory()
     logging.disable_progress_bar()
     classify = EcgClassificationPipeline(
         model=load_classifier(arguments.model),

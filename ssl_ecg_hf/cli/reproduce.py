@@ -3,73 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from ssl_ecg_hf.cli.experiment_table import Cell, Pretraining, read_table
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One run of a table: a method at a label fraction with a seed."""
-
-    key: str
-    method: str
-    label_fraction: float
-    seed: int
-    recipe: Path
-    pretrained: str | None
-
-    @property
-    def name(self) -> str:
-        """Name of its folder and its JSON file."""
-        return f"{self.key}-{100 * self.label_fraction:g}pct-seed{self.seed}"
-
-
-def read_table(path: Path) -> tuple[dict[str, Any], list[Cell]]:
-    """Read a table's YAML file.
-
-    Args:
-        path: see `recipes/tables/` for an example; recipes are named relative to this file.
-
-    Returns:
-        the content and its cells, seed by seed, so that an unfinished table compares all methods.
-
-    Raises:
-        ValueError: if the file is missing or lacks a key.
-    """
-    from ssl_ecg_hf.cli.parsing import read_yaml
-
-    table = read_yaml(path, what="table", expected="a mapping, see recipes/tables/")
-    if missing := {"name", "seeds", "label_fractions", "pretraining", "methods"} - set(table):
-        raise ValueError(f"table {path} lacks {sorted(missing)}")
-    cells = [
-        Cell(
-            key=key,
-            method=method["title"],
-            label_fraction=fraction,
-            seed=seed,
-            recipe=path.parent / method["recipe"],
-            pretrained=method.get("pretrained"),
-        )
-        for seed in table["seeds"]
-        for fraction in table["label_fractions"]
-        for key, method in table["methods"].items()
-    ]
-    return table, cells
-
-
-def pretrain_once(table: dict[str, Any], cell: Cell, *, place: Path, data: str, root: Path) -> Path | None:
+def pretrain_once(pretraining: Pretraining | None, *, data: str, root: Path) -> Path | None:
     """Return the pretrained checkpoint that a cell needs, training it if it is not there yet."""
     from ssl_ecg_hf.cli.pretrain import main as pretrain
 
-    if cell.pretrained is None:
+    if pretraining is None:
         return None
-    seeds = table.get("pretraining_seeds", {}).get(cell.pretrained, table["seeds"])
-    seed = seeds[table["seeds"].index(cell.seed) % len(seeds)]
-    folder = root / f"pretrained-{cell.pretrained}-seed{seed}"
+    folder = root / pretraining.name
     if not (folder / "config.json").is_file():
-        recipe = place / table["pretraining"][cell.pretrained]
-        pretrain([str(recipe), "--data", data, "--seed", str(seed), "--output_dir", str(folder)])
+        seed = ["--seed", str(pretraining.seed)]
+        pretrain([*pretraining.words, "--data", data, *seed, "--output_dir", str(folder)])
     return folder
 
 
@@ -83,7 +31,7 @@ def run_cell(cell: Cell, checkpoint: Path | None, *, data: str, root: Path) -> P
         model = [] if checkpoint is None else ["--model", str(checkpoint)]
         seeds = ["--seed", str(cell.seed), "--label_seed", str(cell.seed)]
         fraction = ["--label_fraction", str(cell.label_fraction)]
-        finetune([str(cell.recipe), "--data", data, *model, *seeds, *fraction, "--output_dir", str(folder)])
+        finetune([*cell.words, "--data", data, *model, *seeds, *fraction, "--output_dir", str(folder)])
     if not (folder / "metrics.json").is_file():
         evaluate(["--model", str(folder), "--data", data, "--pictures", "false"])
     return folder
@@ -112,14 +60,13 @@ def main(argv: list[str]) -> None:
     from ssl_ecg_hf.evaluation.table import summary_table
     from ssl_ecg_hf.files import replacing
 
-    table, cells = read_table(arguments.table)
-    root = arguments.runs / table["name"]
-    results = arguments.results / table["name"]
+    table = read_table(arguments.table)
+    root = arguments.runs / table.name
+    results = arguments.results / table.name
     results.mkdir(parents=True, exist_ok=True)
     runs = []
-    for cell in tqdm(cells, desc=table["name"], unit="run"):
-        place = arguments.table.parent
-        checkpoint = pretrain_once(table, cell, place=place, data=arguments.data, root=root)
+    for cell in tqdm(table.cells, desc=table.name, unit="run"):
+        checkpoint = pretrain_once(cell.pretraining, data=arguments.data, root=root)
         folder = run_cell(cell, checkpoint, data=arguments.data, root=root)
         metrics = load_metrics(folder / "metrics.json")
         save_metrics(results / f"{cell.name}.json", metrics)
@@ -132,9 +79,7 @@ def main(argv: list[str]) -> None:
                 test=load_predictions(folder / "predictions_test.npz"),
             )
         )
-    titles = {key: method["title"] for key, method in table["methods"].items()}
-    comparisons = [(titles[first], titles[second]) for first, second in table.get("comparisons", [])]
-    summary = summarize(runs, comparisons)
+    summary = summarize(runs, table.comparisons)
     summary["pretraining_seconds"] = pretraining_seconds(root)
     save_metrics(results / "summary.json", summary)
     text = summary_table(summary)

@@ -167,6 +167,11 @@ class SignalTable:
         """The dataset behind the table."""
         return self._dataset
 
+    @property
+    def column_names(self) -> list[str]:
+        """The requested columns."""
+        return list(self._columns)
+
     def column(self, name: str) -> NDArray[Any]:
         """Return one of the requested columns as a whole, first axis len(self)."""
         return self._columns[name]

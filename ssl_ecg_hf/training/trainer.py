@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
+from ssl_ecg_hf.allocator import keep_freed_memory
 from ssl_ecg_hf.data.batches import collate, to_millivolts
 from ssl_ecg_hf.data.signals import SignalTable
 from ssl_ecg_hf.data.splits import labelled
@@ -28,6 +29,7 @@ from ssl_ecg_hf.training.arguments import (
 )
 from ssl_ecg_hf.training.augmentations import Compose
 from ssl_ecg_hf.training.losses import build_loss
+from ssl_ecg_hf.training.resident import ROW, ResidentTable
 from ssl_ecg_hf.training.sampling import LabelSampler
 from ssl_ecg_hf.training.views import make_views, seeded_generator
 
@@ -89,6 +91,15 @@ def _synchronized(model: Any, args: TrainingArguments) -> Any:
             "sync_batch_norm needs accelerators: PyTorch's SyncBatchNorm does not run on the CPU"
         )
     return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+
+
+def _resident(dataset: Any, device: torch.device) -> ResidentTable:
+    if not isinstance(dataset, SignalTable):
+        raise ValueError(
+            f"keep_data_on_device copies the whole training set: give a datasets.Dataset in place of "
+            f"{type(dataset).__name__}, or leave the option off"
+        )
+    return ResidentTable(dataset, device=device)
 
 
 def _train_labels(dataset: Any, option: str) -> NDArray[np.int8]:
@@ -215,6 +226,10 @@ class SslEcgTrainer(Trainer):
         )
         if self.is_pretraining:
             self.add_callback(AfterOptimizerStep())
+        if options.keep_data_on_device and train_dataset is not None:
+            self.train_dataset = _resident(train_dataset, self.args.device)
+        if options.keep_freed_memory and self.args.device.type == "cpu":
+            keep_freed_memory()
 
     # ---- batches ----
 
@@ -227,6 +242,8 @@ class SslEcgTrainer(Trainer):
     def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Move a batch to the device, convert it to millivolts and augment it there."""
         batch = super()._prepare_inputs(inputs)
+        if ROW in batch:
+            batch = self.train_dataset.fill(batch)
         signal = to_millivolts(batch)
         if self.is_pretraining:
             views = make_views(

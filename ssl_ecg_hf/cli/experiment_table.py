@@ -1,0 +1,157 @@
+"""A table of experiments: the YAML file that `ssl-ecg reproduce` works through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ssl_ecg_hf.cli.parsing import read_yaml, words_of
+
+TABLE_KEYS = {"name", "seeds", "seeds_at", "label_fractions", "pretraining", "methods", "comparisons"}
+PRETRAINING_KEYS = {"recipe", "set", "seeds"}
+METHOD_KEYS = {"title", "recipe", "set", "at", "pretrained"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretraining:
+    """One pretraining that cells of a table share.
+
+    Args:
+        key: its name in the table.
+        seed: of weights, order and views.
+        words: recipe and options of `ssl-ecg pretrain`, without data, seed and output folder.
+    """
+
+    key: str
+    seed: int
+    words: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return f"pretrained-{self.key}-seed{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One run of a table: a method at a label fraction with a seed.
+
+    Args:
+        key: name of the method in the table.
+        method: its title.
+        label_fraction: share of the labels.
+        seed: of the label subset and of training.
+        words: recipe and options of `ssl-ecg finetune`, without data, model, seeds, fraction, output folder.
+        pretraining: whose encoder is taken; None: a random one.
+    """
+
+    key: str
+    method: str
+    label_fraction: float
+    seed: int
+    words: tuple[str, ...]
+    pretraining: Pretraining | None
+
+    @property
+    def name(self) -> str:
+        """Name of its folder and its JSON file."""
+        return f"{self.key}-{100 * self.label_fraction:g}pct-seed{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentTable:
+    """All runs of a table.
+
+    Args:
+        name: of its folders.
+        cells: seed by seed, so that an unfinished table compares all methods.
+        comparisons: pairs of titles (method, control).
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+    comparisons: tuple[tuple[str, str], ...]
+
+
+def _checked(entry: Any, known: set[str], *, needed: set[str], where: str) -> dict[str, Any]:
+    if not isinstance(entry, Mapping):
+        raise ValueError(f"{where} must be a mapping with {sorted(needed)}; got {entry!r}")
+    if missing := needed - set(entry):
+        raise ValueError(f"{where} lacks {sorted(missing)}")
+    if unknown := set(entry) - known:
+        raise ValueError(f"{where} has unknown keys {sorted(unknown)}; known are {sorted(known)}")
+    return dict(entry)
+
+
+def _pretrainings(table: Mapping[str, Any], place: Path) -> dict[str, dict[int, Pretraining]]:
+    """Per key the pretraining that each seed of the table starts from."""
+    found: dict[str, dict[int, Pretraining]] = {}
+    for key, entry in table["pretraining"].items():
+        where = f"pretraining {key!r}"
+        entry = {"recipe": entry} if isinstance(entry, str) else entry
+        entry = _checked(entry, PRETRAINING_KEYS, needed={"recipe"}, where=where)
+        words = (str(place / entry["recipe"]), *words_of(entry.get("set", {})))
+        seeds = entry.get("seeds", table["seeds"])
+        found[key] = {
+            seed: Pretraining(key=key, seed=seeds[position % len(seeds)], words=words)
+            for position, seed in enumerate(table["seeds"])
+        }
+    return found
+
+
+def _seeds(table: Mapping[str, Any], fraction: float) -> Sequence[int]:
+    seeds: Sequence[int] = table.get("seeds_at", {}).get(fraction, table["seeds"])
+    if unknown := set(seeds) - set(table["seeds"]):
+        raise ValueError(f"seeds_at {fraction} has seeds {sorted(unknown)} that are not among seeds")
+    return seeds
+
+
+def read_table(path: Path) -> ExperimentTable:
+    """Read a table's YAML file.
+
+    Its keys: `name`; `seeds` and `label_fractions`, every method is run with each pair of them; `seeds_at`
+    (optional), fewer seeds at some fractions; `pretraining`, per key a recipe, or a mapping of `recipe`,
+    `set` (options that differ from it) and `seeds` (fewer pretrainings than seeds, used in turn); `methods`,
+    per key `title`, `recipe`, and optionally `pretrained` (key of a pretraining), `set`, and `at` (options
+    that differ at a label fraction); `comparisons`, pairs of methods. Recipes are named relative to the file.
+
+    Args:
+        path: see `recipes/tables/` for examples.
+
+    Raises:
+        ValueError: if the file is missing, lacks a key or has one that is unknown.
+    """
+    content = read_yaml(path, what="table", expected="a mapping, see recipes/tables/")
+    needed = TABLE_KEYS - {"seeds_at", "comparisons"}
+    table = _checked(content, TABLE_KEYS, needed=needed, where=f"table {path}")
+    pretrainings = _pretrainings(table, path.parent)
+    methods = {
+        key: _checked(entry, METHOD_KEYS, needed={"title", "recipe"}, where=f"method {key!r}")
+        for key, entry in table["methods"].items()
+    }
+    for key, method in methods.items():
+        if (wanted := method.get("pretrained")) not in {None, *pretrainings}:
+            raise ValueError(f"method {key!r} wants pretraining {wanted!r}; known are {sorted(pretrainings)}")
+    cells = tuple(
+        Cell(
+            key=key,
+            method=method["title"],
+            label_fraction=fraction,
+            seed=seed,
+            words=(
+                str(path.parent / method["recipe"]),
+                *words_of({**method.get("set", {}), **method.get("at", {}).get(fraction, {})}),
+            ),
+            pretraining=pretrainings[method["pretrained"]][seed] if "pretrained" in method else None,
+        )
+        for seed in table["seeds"]
+        for fraction in table["label_fractions"]
+        if seed in _seeds(table, fraction)
+        for key, method in methods.items()
+    )
+    comparisons = tuple(
+        (methods[first]["title"], methods[second]["title"]) for first, second in table.get("comparisons", [])
+    )
+    return ExperimentTable(name=table["name"], cells=cells, comparisons=comparisons)
