@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from ssl_ecg_hf.cli.parsing import parse, recipe_words
-from ssl_ecg_hf.cli.reproduce import read_table
 from ssl_ecg_hf.data.source import DataArguments
 from ssl_ecg_hf.training import SslEcgTrainingArguments
 from ssl_ecg_hf.training.finetune import FinetuningArguments
@@ -69,31 +68,12 @@ def test_every_recipe_is_valid(path: Path, tmp_path: Path) -> None:
     assert (data.data, args.output_dir) == ("somewhere", str(tmp_path))
 
 
-@pytest.mark.parametrize("path", sorted((RECIPES / "tables").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_table_names_what_exists(path: Path) -> None:
-    table, cells = read_table(path)
-    assert len(cells) == len(table["methods"]) * len(table["label_fractions"]) * len(table["seeds"])
-    assert len({cell.name for cell in cells}) == len(cells)
-    for cell in cells:
-        assert cell.recipe.is_file(), cell.recipe
-        if cell.pretrained is not None:
-            assert (path.parent / table["pretraining"][cell.pretrained]).is_file()
-    assert {key for pair in table["comparisons"] for key in pair} <= set(table["methods"])
-
-
-def test_a_table_without_its_keys_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"lacks \['label_fractions', 'methods', 'pretraining', 'seeds'\]"):
-        read_table(Path(write(tmp_path / "t.yaml", {"name": "x"})))
-
-
 @pytest.mark.parametrize("content", [b"rate: [1\n", b"\xff\xfe", b"a: b: c\n"])
 def test_what_is_no_yaml_is_one_line(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_bytes(content)
     with pytest.raises(ValueError, match=r"recipe .*r.yaml is no YAML: .*; expected a mapping") as refusal:
         recipe_words(tmp_path / "r.yaml")
     assert "\n" not in str(refusal.value)
-    with pytest.raises(ValueError, match=r"table .*r.yaml is no YAML"):
-        read_table(tmp_path / "r.yaml")
 
 
 @pytest.mark.parametrize(
