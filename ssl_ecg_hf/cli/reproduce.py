@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from ssl_ecg_hf.cli.experiment_table import Cell, Pretraining, read_table
 
@@ -37,6 +38,36 @@ def run_cell(cell: Cell, checkpoint: Path | None, *, data: str, root: Path) -> P
     return folder
 
 
+def describe_pretraining(folder: Path) -> dict[str, Any]:
+    """Return the recipe of a pretraining, its log and how long it (if resumed, its last part) took in s."""
+    state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+    history = state["log_history"]
+    seconds = max(entry["train_runtime"] for entry in history if "train_runtime" in entry)
+    evaluations = [entry for entry in history if "eval_loss" in entry]
+    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    return {"seconds": seconds, "evaluations": evaluations, "recipe": recipe}
+
+
+def state_of(cell: Cell, results: Path) -> tuple[Path, Path]:
+    """Return the two files that a finished cell leaves: its metrics and the logits of the test records."""
+    return results / f"{cell.name}.json", results / f"{cell.name}.npz"
+
+
+def finish(cell: Cell, *, data: str, root: Path, results: Path) -> None:
+    """Run a cell and keep its results; with them it never runs again, on any machine."""
+    from ssl_ecg_hf.evaluation.predictions import load_predictions, save_logits
+    from ssl_ecg_hf.evaluation.report import load_metrics, save_metrics
+    from ssl_ecg_hf.files import write_json
+
+    checkpoint = pretrain_once(cell.pretraining, data=data, root=root)
+    if checkpoint is not None:
+        write_json(results / f"{checkpoint.name}.json", describe_pretraining(checkpoint))
+    folder = run_cell(cell, checkpoint, data=data, root=root)
+    metrics, logits = state_of(cell, results)
+    save_logits(logits, load_predictions(folder / "predictions_test.npz"))
+    save_metrics(metrics, load_metrics(folder / "metrics.json"))
+
+
 def main(argv: list[str]) -> None:
     """Run what is missing of a table, then write its summary and print it."""
     import argparse
@@ -54,46 +85,42 @@ def main(argv: list[str]) -> None:
 
     from tqdm.auto import tqdm
 
-    from ssl_ecg_hf.evaluation.predictions import load_predictions
+    from ssl_ecg_hf.data.source import DataArguments
+    from ssl_ecg_hf.data.splits import labelled
+    from ssl_ecg_hf.evaluation.checkpoint import with_logits
+    from ssl_ecg_hf.evaluation.predictions import load_logits
     from ssl_ecg_hf.evaluation.report import load_metrics, save_metrics
     from ssl_ecg_hf.evaluation.summary import Run, summarize
     from ssl_ecg_hf.evaluation.table import summary_table
     from ssl_ecg_hf.files import replacing
 
     table = read_table(arguments.table)
-    root = arguments.runs / table.name
     results = arguments.results / table.name
     results.mkdir(parents=True, exist_ok=True)
+    missing = [cell for cell in table.cells if not all(path.is_file() for path in state_of(cell, results))]
+    print(f"{table.name}: {len(table.cells)} runs, {len(missing)} to do", flush=True)
+    for cell in tqdm(missing, desc=table.name, unit="run"):
+        finish(cell, data=arguments.data, root=arguments.runs / table.name, results=results)
+    test = labelled(DataArguments(data=arguments.data).load().splits["test"])
     runs = []
-    for cell in tqdm(table.cells, desc=table.name, unit="run"):
-        checkpoint = pretrain_once(cell.pretraining, data=arguments.data, root=root)
-        folder = run_cell(cell, checkpoint, data=arguments.data, root=root)
-        metrics = load_metrics(folder / "metrics.json")
-        save_metrics(results / f"{cell.name}.json", metrics)
+    for cell in table.cells:
+        metrics, logits = state_of(cell, results)
         runs.append(
             Run(
                 method=cell.method,
                 label_fraction=cell.label_fraction,
                 seed=cell.seed,
-                metrics=metrics,
-                test=load_predictions(folder / "predictions_test.npz"),
+                metrics=load_metrics(metrics),
+                test=with_logits(test, load_logits(logits, test["ecg_id"])),
             )
         )
     summary = summarize(runs, table.comparisons)
-    summary["pretraining_seconds"] = pretraining_seconds(root)
+    summary["pretraining_seconds"] = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))["seconds"]
+        for path in sorted(results.glob("pretrained-*.json"))
+    }
     save_metrics(results / "summary.json", summary)
     text = summary_table(summary)
     with replacing(results / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(text)
-
-
-def pretraining_seconds(root: Path) -> dict[str, float]:
-    """Return how long each pretraining of a table took, as its trainer logged it."""
-    found = {}
-    for state in sorted(root.glob("pretrained-*/trainer_state.json")):
-        history = json.loads(state.read_text(encoding="utf-8"))["log_history"]
-        found[state.parent.name] = max(
-            entry["train_runtime"] for entry in history if "train_runtime" in entry
-        )
-    return found

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from numpy.typing import NDArray
 
 from ssl_ecg_hf.data.source import DataArguments
 from ssl_ecg_hf.data.splits import dataset_labels, labelled
@@ -35,15 +36,8 @@ class EvaluationArguments:
     )
 
 
-def predict(model: Any, dataset: Dataset) -> Predictions:
-    """Return the predictions of a classifier for the labelled recordings of a split.
-
-    Raises:
-        ValueError: if there are none.
-    """
-    known = labelled(dataset)
-    if not len(known):
-        raise ValueError(f"none of {len(dataset)} recordings has a label: nothing to measure the model on")
+def with_logits(known: Dataset, logits: NDArray[Any]) -> Predictions:
+    """Put logits (records, classes) beside what is known of labelled recordings."""
     columns = {
         name: list(known[column])
         for name, column in (
@@ -54,7 +48,19 @@ def predict(model: Any, dataset: Dataset) -> Predictions:
         )
         if column in known.column_names
     }
-    return Predictions(labels=dataset_labels(known), logits=predict_logits(model, known), **columns)
+    return Predictions(labels=dataset_labels(known), logits=logits, **columns)
+
+
+def predict(model: Any, dataset: Dataset) -> Predictions:
+    """Return the predictions of a classifier for the labelled recordings of a split.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    known = labelled(dataset)
+    if not len(known):
+        raise ValueError(f"none of {len(dataset)} recordings has a label: nothing to measure the model on")
+    return with_logits(known, predict_logits(model, known))
 
 
 def evaluate(what: EvaluationArguments, data: DataArguments) -> dict[str, Any]:

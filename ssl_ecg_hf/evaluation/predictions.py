@@ -101,6 +101,43 @@ def load_predictions(path: str | Path) -> Predictions:
     return Predictions(**columns)
 
 
+def save_logits(path: str | Path, predictions: Predictions) -> None:
+    """Write the logits of predictions with the records they belong to, and nothing else about the records.
+
+    Args:
+        path: ``.npz`` file to write; its folder must exist.
+        predictions: with `record_ids`.
+    """
+    if predictions.record_ids is None:
+        raise ValueError("logits without record_ids cannot be matched with their records again")
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        logits = np.asarray(predictions.logits, dtype=np.float32)
+        np.savez_compressed(file, logits=logits, record_ids=np.asarray(predictions.record_ids))
+
+
+def load_logits(path: str | Path, record_ids: Sequence[Any]) -> NDArray[np.float32]:
+    """Read what :func:`save_logits` wrote.
+
+    Args:
+        path: the file.
+        record_ids: the records that are wanted, in this order.
+
+    Returns:
+        (records, classes).
+
+    Raises:
+        ValueError: if the file is about other records.
+    """
+    with np.load(Path(path), allow_pickle=False) as file:
+        logits, stored = file["logits"], file["record_ids"].tolist()
+    if stored != [_text(value) for value in record_ids]:
+        raise ValueError(
+            f"{Path(path).name} holds logits of {len(stored)} records, these are {len(record_ids)} others: "
+            "the data differ from those it was made with; remove it to run its experiment again"
+        )
+    return np.asarray(logits)
+
+
 def _text_column(
     values: Sequence[Any] | NDArray[Any] | None, *, records: int, name: str
 ) -> NDArray[np.str_] | None:

@@ -14,7 +14,7 @@ RECIPE = "recipe.json"
 PLACE_FIELDS = {
     "data", "cache_dir", "output_dir", "overwrite", "model", "disable_tqdm", "run_name", "report_to",
     "resume_from_checkpoint", "hub_token", "push_to_hub", "accelerator_config",
-    "use_cpu", "dataloader_pin_memory", "do_eval",
+    "use_cpu", "dataloader_pin_memory", "do_eval", "keep_data_on_device", "keep_freed_memory",
 }  # fmt: skip
 
 

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from ssl_ecg_hf.evaluation.predictions import Predictions, load_predictions, save_predictions
+from ssl_ecg_hf.evaluation.predictions import (
+    Predictions,
+    load_logits,
+    load_predictions,
+    save_logits,
+    save_predictions,
+)
 
 LABELS = [[1, 0], [0, 1], [0, 0]]
 LOGITS = [[2.0, -1.0], [0.0, 1.5], [-3.0, -2.0]]
@@ -70,3 +76,24 @@ def test_foreign_files_are_refused(tmp_path):
 def test_columns_must_fit(column, message):
     with pytest.raises(ValueError, match=message):
         Predictions(**({"labels": LABELS, "logits": LOGITS} | column))
+
+
+def test_logits_are_kept_without_anything_else_about_the_records(tmp_path):
+    predictions = Predictions(
+        labels=np.eye(2, dtype=int),
+        logits=[[0.5, -1.0], [2.0, 3.25]],
+        record_ids=[7, 9],
+        patient_ids=["a", "b"],
+    )
+    save_logits(tmp_path / "x.npz", predictions)
+    with np.load(tmp_path / "x.npz") as file:
+        assert sorted(file.files) == ["logits", "record_ids"]
+    assert load_logits(tmp_path / "x.npz", [7, 9]).tolist() == [[0.5, -1.0], [2.0, 3.25]]
+    with pytest.raises(ValueError, match=r"x.npz holds logits of 2 records, these are 2 others"):
+        load_logits(tmp_path / "x.npz", [9, 7])
+
+
+def test_logits_without_record_ids_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="logits without record_ids"):
+        save_logits(tmp_path / "x.npz", Predictions(labels=[[0, 1]], logits=[[0.0, 1.0]]))
+    assert list(tmp_path.iterdir()) == []
