@@ -75,7 +75,9 @@ class BaselineWander(Augmentation):
         check_range("frequency", self.frequency, low=1e-3)
         check_count("components", self.components)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
+    def apply(
+        self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
+    ) -> Tensor:
         """See ``Augmentation.apply``."""
         batch, leads, samples = signal.shape
         shape = (batch, self.components, 1)
@@ -87,5 +89,5 @@ class BaselineWander(Augmentation):
         share = torch.randn(batch, electrodes, self.components, device=signal.device, generator=generator)
         # A sinusoid has mean square 1/2, and a limb lead is the difference of two independent electrodes.
         independent = 2 if electrodes == leads else 1
-        weights = amplitude * share * math.sqrt(independent / self.components)
+        weights = gate * amplitude * share * math.sqrt(independent / self.components)
         return add_electrode_signals(signal, weights, basis)

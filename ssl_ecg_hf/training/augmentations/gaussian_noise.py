@@ -48,12 +48,15 @@ class GaussianNoise(Augmentation):
         super().__post_init__()
         check_number("max_std", self.max_std, low=0)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
+    def apply(
+        self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
+    ) -> Tensor:
         """See ``Augmentation.apply``."""
         batch, leads, samples = signal.shape
         channels = number_of_electrodes(leads) if self.limb_consistent else leads
         # A random sign costs nothing here and leaves recordings that share values uncorrelated on average.
         std = uniform((batch, channels, 1), -self.max_std, self.max_std, like=signal, generator=generator)
+        std.mul_(gate)
         noise = normal_noise((batch, channels, samples), like=signal, generator=generator)
         if self.limb_consistent:
             return signal.add_(leads_from_electrodes(noise.mul_(std), leads=leads))

@@ -62,7 +62,10 @@ class LeadMask(Augmentation):
         super().__post_init__()
         check_number("drop", self.drop, low=0, high=1)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
+    def apply(
+        self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
+    ) -> Tensor:
         """See ``Augmentation.apply``."""
         draws = torch.rand(signal.shape[:2], device=signal.device, generator=generator)
-        return signal.mul_(kept_leads(draws, drop=self.drop)[:, :, None])
+        lost = ~kept_leads(draws, drop=self.drop)[:, :, None]
+        return signal.mul_(1 - gate * lost)

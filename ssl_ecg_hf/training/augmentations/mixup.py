@@ -13,7 +13,7 @@ from ssl_ecg_hf.training.augmentations.draws import partners, uniform
 
 
 def mix(signal: Tensor, other: Tensor, weight: Tensor) -> Tensor:
-    """Return ``weight * signal + (1 - weight) * other``.
+    """Make ``signal``, in place, ``weight * signal + (1 - weight) * other``.
 
     Args:
         signal: shape (batch, leads, samples) in mV.
@@ -21,9 +21,9 @@ def mix(signal: Tensor, other: Tensor, weight: Tensor) -> Tensor:
         weight: in [0, 1], shape (batch, 1, 1).
 
     Returns:
-        Tensor of shape (batch, leads, samples) in mV.
+        ``signal``, of shape (batch, leads, samples) in mV.
     """
-    return other.lerp(signal, weight)
+    return signal.lerp_(other, 1 - weight)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +61,10 @@ class Mixup(Augmentation):
         super().__post_init__()
         check_range("weight", self.weight, low=0.5, high=1)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
+    def apply(
+        self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
+    ) -> Tensor:
         """See ``Augmentation.apply``."""
-        batch = signal.shape[0]
-        other = signal.index_select(0, partners(batch, like=signal, generator=generator))
-        weight = uniform((batch, 1, 1), *self.weight, like=signal, generator=generator)
-        return mix(signal, other, weight)
+        other = signal.index_select(0, partners(len(signal), like=signal, generator=generator))
+        weight = uniform(gate.shape, *self.weight, like=signal, generator=generator)
+        return mix(signal, other, weight**gate)

@@ -56,7 +56,9 @@ class PowerlineNoise(Augmentation):
         for frequency in self.frequencies:
             check_number("frequencies", frequency, low=1)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
+    def apply(
+        self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
+    ) -> Tensor:
         """See ``Augmentation.apply``."""
         batch, leads, samples = signal.shape
         present = [frequency for frequency in self.frequencies if frequency < sampling_rate / 2]
@@ -73,5 +75,5 @@ class PowerlineNoise(Augmentation):
         shape = (batch, number_of_electrodes(leads), 1)
         amplitude = uniform(shape, 0, self.max_amplitude, like=signal, generator=generator)
         phase = uniform(shape, 0, 2 * math.pi, like=signal, generator=generator)
-        weights = amplitude * torch.cat([phase.cos(), phase.sin()], dim=-1)
+        weights = gate * amplitude * torch.cat([phase.cos(), phase.sin()], dim=-1)
         return add_electrode_signals(signal, weights, torch.stack([angle.sin(), angle.cos()], dim=1))

@@ -40,6 +40,9 @@ class RandomGain(Augmentation):
         super().__post_init__()
         check_range("gain", self.gain, low=1e-3, high=1e3)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
+    def apply(
+        self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
+    ) -> Tensor:
         """See ``Augmentation.apply``."""
-        return signal.mul_(log_uniform((signal.shape[0], 1, 1), *self.gain, like=signal, generator=generator))
+        gain = log_uniform(gate.shape, *self.gain, like=signal, generator=generator)
+        return signal.mul_(gain**gate)

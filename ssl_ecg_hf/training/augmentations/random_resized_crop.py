@@ -65,9 +65,13 @@ class RandomResizedCrop(Augmentation):
         super().__post_init__()
         check_range("scale", self.scale, low=0.01, high=1)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
+    def apply(
+        self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
+    ) -> Tensor:
         """See ``Augmentation.apply``."""
         batch, _, samples = signal.shape
         length = (samples - 1) * uniform((batch, 1), *self.scale, like=signal, generator=generator)
         start = (samples - 1 - length) * torch.rand(batch, 1, device=signal.device, generator=generator)
-        return resample_at(signal, crop_positions(start, length, samples=samples))
+        positions = crop_positions(start, length, samples=samples)
+        unchanged = torch.arange(float(samples), device=signal.device)
+        return resample_at(signal, unchanged.lerp(positions, gate[:, 0]))

@@ -48,8 +48,10 @@ class SegmentCutmix(Augmentation):
         super().__post_init__()
         check_range("fraction", self.fraction, low=0, high=0.5)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
+    def apply(
+        self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
+    ) -> Tensor:
         """See ``Augmentation.apply``."""
         other = signal.index_select(0, partners(signal.shape[0], like=signal, generator=generator))
         stretch = random_stretch(signal, self.fraction, generator=generator)
-        return torch.where(stretch[:, None, :], other, signal, out=signal)
+        return signal.lerp_(other, gate * stretch[:, None, :])

@@ -23,7 +23,7 @@ def within_stretch(start: Tensor, length: Tensor, *, samples: int) -> Tensor:
         >>> within_stretch(torch.tensor([[1]]), torch.tensor([[2]]), samples=4)
         tensor([[False,  True,  True, False]])
     """
-    time = torch.arange(samples, device=start.device)
+    time = torch.arange(samples, device=start.device, dtype=start.dtype)
     return (time >= start) & (time < start + length)
 
 

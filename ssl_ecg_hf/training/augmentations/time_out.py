@@ -45,6 +45,9 @@ class TimeOut(Augmentation):
         super().__post_init__()
         check_range("fraction", self.fraction, low=0, high=1)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
+    def apply(
+        self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
+    ) -> Tensor:
         """See ``Augmentation.apply``."""
-        return signal.mul_(~random_stretch(signal, self.fraction, generator=generator)[:, None, :])
+        lost = random_stretch(signal, self.fraction, generator=generator)[:, None, :]
+        return signal.mul_(1 - gate * lost)

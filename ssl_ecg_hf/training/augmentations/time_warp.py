@@ -75,10 +75,14 @@ class TimeWarp(Augmentation):
         check_number("strength", self.strength, low=0, high=0.9)
         check_count("components", self.components)
 
-    def apply(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
+    def apply(
+        self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
+    ) -> Tensor:
         """See ``Augmentation.apply``."""
         batch, _, samples = signal.shape
         speeds = uniform((batch, self.components), -1, 1, like=signal, generator=generator)
         limit = uniform((batch, 1), 0, self.strength, like=signal, generator=generator)
         speeds = speeds * limit / speeds.abs().sum(dim=1, keepdim=True).clamp(min=1e-6)
-        return resample_at(signal, warped_positions(speeds, samples=samples))
+        positions = warped_positions(speeds, samples=samples)
+        unchanged = torch.arange(float(samples), device=signal.device)
+        return resample_at(signal, unchanged.lerp(positions, gate[:, 0]))

@@ -146,6 +146,24 @@ def test_bridge_against_numpy() -> None:
             np.testing.assert_allclose(bridged[recording, lead], expected, atol=1e-5)
 
 
+def test_bridge_looks_only_where_told() -> None:
+    signal = torch.randn(2, 3, 8, generator=generator())
+    dropped = torch.zeros(2, 8, dtype=torch.bool)
+    dropped[0, 2:5] = True
+    at = torch.tensor([[2, 3, 4, 4, 7], [0, 1, 1, 6, 7]])  # repeated, and more than what is dropped
+    assert bridge(signal.clone(), dropped, at=at).equal(bridge(signal.clone(), dropped))
+
+
+@pytest.mark.parametrize(("sampling_rate", "lost"), [(100, 10), (130, 14), (333, 35), (1, 1)])
+def test_every_sample_of_a_stretch_is_bridged_if_it_lasts_no_whole_number(
+    sampling_rate: int, lost: int
+) -> None:
+    parabola = torch.linspace(-1, 1, 300, dtype=torch.float64).square().float()
+    augment = TemporalDropout(stretches=1, duration=(0.105, 0.105))
+    after = augment(parabola.expand(200, 2, -1), sampling_rate=sampling_rate, generator=generator())
+    assert ((after - parabola).abs() > 1e-6).sum(dim=-1).eq(lost).all()
+
+
 def test_bridge_keeps_the_other_samples_bit_for_bit() -> None:
     signal = torch.randn(1, 1, 6, generator=generator())
     dropped = torch.tensor([[False, False, True, True, False, False]])
