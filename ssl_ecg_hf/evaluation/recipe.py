@@ -15,6 +15,8 @@ PLACE_FIELDS = {
     "data", "cache_dir", "output_dir", "overwrite", "model", "disable_tqdm", "run_name", "report_to",
     "resume_from_checkpoint", "hub_token", "push_to_hub", "accelerator_config",
     "use_cpu", "dataloader_pin_memory", "do_eval", "keep_data_on_device", "keep_freed_memory",
+    "dataloader_num_workers", "dataloader_prefetch_factor", "dataloader_persistent_workers",
+    "ddp_backend", "ddp_timeout", "ddp_bucket_cap_mb", "ddp_find_unused_parameters",
 }  # fmt: skip
 
 

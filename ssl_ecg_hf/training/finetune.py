@@ -21,7 +21,7 @@ from ssl_ecg_hf.modeling import SslEcgForSequenceClassification
 from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
 from ssl_ecg_hf.training.pretrain import config_fields, new_config
 from ssl_ecg_hf.training.probe import fit_probe
-from ssl_ecg_hf.training.run_folder import open_run, save_checkpoint
+from ssl_ecg_hf.training.run_folder import describe_batch, open_run, save_checkpoint
 from ssl_ecg_hf.training.trainer import SslEcgTrainer
 
 
@@ -132,6 +132,8 @@ def finetune(what: FinetuningArguments, data: DataArguments, args: SslEcgTrainin
             zip(recordings.class_names, np.sum(dataset_labels(train), axis=0).tolist(), strict=True)
         ),
     }
+    if not what.probe:
+        recipe["batch"] = describe_batch(args)
     set_seed(args.seed)
     model = build_classifier(what, recordings)
     signal_table(train, model.config)  # refused here, what does not fit leaves nothing behind

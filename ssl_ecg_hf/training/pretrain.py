@@ -17,7 +17,7 @@ from ssl_ecg_hf.evaluation.recipe import describe_arguments, make_recipe, read_r
 from ssl_ecg_hf.files import parse_mapping
 from ssl_ecg_hf.modeling import OBJECTIVES, SslEcgConfig, SslEcgForPreTraining
 from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
-from ssl_ecg_hf.training.run_folder import open_run, save_checkpoint
+from ssl_ecg_hf.training.run_folder import describe_batch, open_run, save_checkpoint
 from ssl_ecg_hf.training.trainer import SslEcgTrainer
 
 PROBE_RECORDINGS = 2000
@@ -106,6 +106,7 @@ def pretrain(what: PretrainingArguments, data: DataArguments, args: SslEcgTraini
         recordings.description,
         parent=None if what.model is None else read_recipe(what.model),
     )
+    recipe["batch"] = describe_batch(args)
     set_seed(args.seed)
     if what.model is None:
         model = OBJECTIVES[what.objective](new_config(recordings, what.config))

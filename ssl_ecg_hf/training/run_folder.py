@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from transformers import TrainingArguments
 from transformers.utils import logging
 
-from ssl_ecg_hf.evaluation.recipe import RECIPE, read_recipe
+from ssl_ecg_hf.evaluation.recipe import PLACE_FIELDS, RECIPE, read_recipe
 from ssl_ecg_hf.files import write_json
 from ssl_ecg_hf.modeling import SslEcgFeatureExtractor
 
@@ -28,13 +29,26 @@ def last_complete_checkpoint(folder: Path) -> Path | None:
     return None
 
 
+def describe_batch(args: TrainingArguments) -> dict[str, int]:
+    """Return how many recordings all processes see in one pass, and the number of processes."""
+    return {"recordings": args.train_batch_size * args.world_size, "processes": args.world_size}
+
+
 def _differences(known: dict[str, Any], recipe: dict[str, Any]) -> list[str]:
     """Name the arguments in which two recipes differ, and `data` and `model` where those are others."""
-    names = {*known["arguments"], *recipe["arguments"]}
+    names = {*known["arguments"], *recipe["arguments"]} - PLACE_FIELDS
+    before, now = known.get("batch"), recipe.get("batch")
+    if before and now:
+        # Another number of processes may go on with a run, if together they see as many recordings.
+        names.discard("per_device_train_batch_size")
     changed = {name for name in names if known["arguments"].get(name) != recipe["arguments"].get(name)}
     for part, name in (("dataset", "data"), ("parent", "model"), ("stage", "stage")):
         if known[part] != recipe[part]:
             changed.add(name)
+    if before and now and before["recordings"] != now["recordings"]:
+        changed.add(
+            f"per_device_train_batch_size x processes: {before['recordings']} before, {now['recordings']} now"
+        )
     return sorted(changed)
 
 

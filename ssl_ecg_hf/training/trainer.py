@@ -30,6 +30,7 @@ from ssl_ecg_hf.training.arguments import (
 from ssl_ecg_hf.training.augmentations import Compose
 from ssl_ecg_hf.training.losses import build_loss
 from ssl_ecg_hf.training.resident import ROW, ResidentTable
+from ssl_ecg_hf.training.resuming import ResumeAtTheSameBatch
 from ssl_ecg_hf.training.sampling import LabelSampler
 from ssl_ecg_hf.training.views import make_views, seeded_generator
 
@@ -224,6 +225,7 @@ class SslEcgTrainer(Trainer):
             eval_dataset=eval_dataset,
             **kwargs,
         )
+        self.add_callback(ResumeAtTheSameBatch())
         if self.is_pretraining:
             self.add_callback(AfterOptimizerStep())
         if options.keep_data_on_device and train_dataset is not None:
