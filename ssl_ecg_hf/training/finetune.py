@@ -41,6 +41,13 @@ class FinetuningArguments:
             "help": "Fit a logistic regression on the frozen encoder in place of training by gradient."
         },
     )
+    probe_first: bool = field(
+        default=False,
+        metadata={
+            "help": "Start the classification layer from that logistic regression, then train everything "
+            "(LP-FT, Kumar et al. 2022); by default it starts from random weights."
+        },
+    )
     patience: int = field(
         default=0,
         metadata={"help": "Stop after so many evaluations without a better macro AUROC; 0 = never."},
@@ -50,6 +57,10 @@ class FinetuningArguments:
     def __post_init__(self) -> None:
         if self.patience < 0:
             raise ValueError(f"patience={self.patience} must be 0 (never stop early) or a positive number")
+        if self.probe and self.probe_first:
+            raise ValueError(
+                "probe fits the classification layer alone, probe_first goes on from there: give one of them"
+            )
 
 
 def check_labels(train: Dataset, validation: Dataset, class_names: Sequence[str]) -> None:
@@ -139,8 +150,9 @@ def finetune(what: FinetuningArguments, data: DataArguments, args: SslEcgTrainin
     signal_table(train, model.config)  # refused here, what does not fit leaves nothing behind
     with args.main_process_first(desc="opening the run's folder"):
         resume = open_run(folder, recipe, overwrite=what.overwrite and args.process_index == 0)
-    if what.probe:
+    if what.probe or (what.probe_first and resume is None):
         fit_probe(model, train, validation)
+    if what.probe:
         if args.process_index == 0:
             save_checkpoint(model, folder)
         return folder

@@ -145,6 +145,24 @@ def test_a_probe_keeps_the_encoder(
     assert all(torch.equal(probed[name], value) for name, value in encoder.items())
 
 
+def test_training_may_start_from_the_probe(
+    data_arguments: DataArguments, arguments: MakeArguments, pretrained: Path, tmp_path: Path
+) -> None:
+    def classifier(name: str, **what: bool) -> torch.Tensor:
+        args = arguments(output_dir=str(tmp_path / name), learning_rate=0.0, weight_decay=0.0)
+        folder = finetune(FinetuningArguments(model=str(pretrained), **what), data_arguments, args)
+        return SslEcgForSequenceClassification.from_pretrained(folder).classifier.weight
+
+    probe = classifier("probe", probe=True)
+    torch.testing.assert_close(classifier("first", probe_first=True), probe)
+    assert not torch.allclose(classifier("random"), probe)
+
+
+def test_probe_and_probe_first_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match="give one of them"):
+        FinetuningArguments(probe=True, probe_first=True)
+
+
 def test_a_probe_refuses_recordings_of_another_rate(
     tiny_config: Callable[..., SslEcgConfig],
     data_arguments: DataArguments,
