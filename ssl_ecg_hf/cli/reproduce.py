@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,24 @@ def finish(cell: Cell, *, data: str, root: Path, results: Path) -> None:
     save_metrics(metrics, load_metrics(folder / "metrics.json"))
 
 
+def draw(summary: Mapping[str, Any], results: Path) -> None:
+    """Draw the macro AUROC against the share of labels, where there are several shares."""
+    from ssl_ecg_hf.evaluation.plots import plot_label_efficiency
+
+    rows = [
+        {
+            "method": row["method"],
+            "fraction": row["label_fraction"],
+            "value": row["test_auroc"]["mean"],
+            "low": row["test_auroc"]["low"],
+            "high": row["test_auroc"]["high"],
+        }
+        for row in summary["rows"]
+    ]
+    if len({row["fraction"] for row in rows}) > 1:
+        plot_label_efficiency(rows, path=results / "label_efficiency.png", metric="Test macro AUROC")
+
+
 def main(argv: list[str]) -> None:
     """Run what is missing of a table, then write its summary and print it."""
     import argparse
@@ -120,6 +139,7 @@ def main(argv: list[str]) -> None:
         for path in sorted(results.glob("pretrained-*.json"))
     }
     save_metrics(results / "summary.json", summary)
+    draw(summary, results)
     text = summary_table(summary)
     with replacing(results / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ssl_ecg_hf.evaluation.bootstrap import paired_bootstrap
 from ssl_ecg_hf.evaluation.predictions import Predictions
-from ssl_ecg_hf.evaluation.seeds import holm, summarize_seeds
+from ssl_ecg_hf.evaluation.seeds import cohens_d_paired, holm, summarize_seeds
 from ssl_ecg_hf.evaluation.weighted import weighted_auroc
 
 
@@ -47,8 +47,9 @@ def summarize(
         `"rows"`: per method and label fraction the seeds, mean, standard deviation and Student-t interval of
         the test macro AUROC over seeds, the same of validation, of F1 at the frozen thresholds and of AUPRC.
         `"comparisons"`: difference of macro AUROC on the test records with its bootstrap interval by
-        patient, p-value, Holm-corrected p-value and a verdict at 5 %. The difference is that of the means
-        over seeds. `"data"`: what the runs say of the completeness of their data.
+        patient, p-value, Holm-corrected p-value, effect size (Cohen's d of the paired seeds, None for one
+        seed) and a verdict at 5 %. The difference is that of the means over seeds. `"data"`: what the runs
+        say of the completeness of their data.
     """
     cells: dict[tuple[str, float], list[Run]] = {}
     for run in runs:
@@ -81,6 +82,10 @@ def summarize(
     return {"rows": rows, "comparisons": found, "data": data}
 
 
+def _aurocs(runs: Sequence[Run]) -> list[float]:
+    return [run.metrics["test"]["macro"]["auroc"] for run in runs]
+
+
 def _compare(runs: Sequence[Run], control: Sequence[Run], *, seed: int) -> dict[str, Any]:
     """Compare two methods by the mean over seeds of their macro AUROC, on the same draws of test patients."""
     if [run.seed for run in runs] != [run.seed for run in control]:
@@ -108,4 +113,5 @@ def _compare(runs: Sequence[Run], control: Sequence[Run], *, seed: int) -> dict[
         "low": found.difference.low,
         "high": found.difference.high,
         "p": found.p_value,
+        "effect_size": cohens_d_paired(_aurocs(runs), _aurocs(control)) if len(runs) > 1 else None,
     }

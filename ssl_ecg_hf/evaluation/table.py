@@ -56,13 +56,45 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def _by_fraction(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Methods against label fractions, if there are several: mean (number of seeds), the highest in bold."""
+    fractions = sorted({row["label_fraction"] for row in rows})
+    if len(fractions) < 2:
+        return []
+    means = {(row["method"], row["label_fraction"]): row["test_auroc"]["mean"] for row in rows}
+    best = {fraction: max(mean for (_, f), mean in means.items() if f == fraction) for fraction in fractions}
+    seeds = {
+        fraction: "/".join(
+            str(count)
+            for count in sorted({len(row["seeds"]) for row in rows if row["label_fraction"] == fraction})
+        )
+        for fraction in fractions
+    }
+    lines = [
+        "Test macro AUROC, mean over seeds:",
+        "",
+        "| labels | " + " | ".join(f"{100 * fraction:g} %" for fraction in fractions) + " |",
+        "|---|" + "---|" * len(fractions),
+        "| seeds | " + " | ".join(seeds[fraction] for fraction in fractions) + " |",
+    ]
+    for method in dict.fromkeys(row["method"] for row in rows):
+        cells = []
+        for fraction in fractions:
+            mean = means.get((method, fraction))
+            text = "" if mean is None else f"{mean:.4f}"
+            cells.append(f"**{text}**" if mean is not None and mean == best[fraction] else text)
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return [*lines, "", "Each method and fraction by itself:", ""]
+
+
 def summary_table(summary: Mapping[str, Any]) -> str:
     """Return a summary of runs as Markdown: a table of methods and a list of comparisons.
 
     Args:
         summary: as `summarize` returns it.
     """
-    lines = [
+    lines = _by_fraction(summary["rows"])
+    lines += [
         "| method | labels | seeds | test macro AUROC, mean ± std over seeds | 95 % interval (Student t) "
         "| macro F1 (thresholds of validation) | validation macro AUROC |",
         "|---|---|---|---|---|---|---|",
@@ -79,7 +111,7 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         "",
         "Differences of the mean test macro AUROC; interval and p from a paired bootstrap of the test "
         f"patients, p corrected by Holm ({DRAWS:,} draws cannot show less than {2 / (DRAWS + 1):.3f} before "
-        "the correction):",
+        "the correction); d is Cohen's, of the paired seeds:",
         "",
     ]
     for entry in summary["comparisons"]:
@@ -92,6 +124,7 @@ def summary_table(summary: Mapping[str, Any]) -> str:
             f"- {100 * entry['label_fraction']:g} % of the labels: *{entry['method']}* is **{relation}** "
             f"*{entry['control']}*: {entry['difference']:+.4f} "
             f"[{entry['low']:+.4f}, {entry['high']:+.4f}], p = {entry['p_holm']:.3g}"
+            + ("" if entry["effect_size"] is None else f", d = {entry['effect_size']:.1f}")
         )
     records = {row["test_records"] for row in summary["rows"]}
     tested = ", ".join(f"{count:,}" for count in sorted(records))

@@ -48,21 +48,32 @@ def test_summary_as_markdown() -> None:
         ],
         "comparisons": [
             {"method": "SimCLR fine-tuned", "control": "From scratch", "label_fraction": 0.1,
-             "difference": 0.0123, "low": 0.001, "high": 0.02, "p_holm": 0.0345, "verdict": "better"},
+             "difference": 0.0123, "low": 0.001, "high": 0.02, "p_holm": 0.0345, "verdict": "better",
+             "effect_size": 1.25},
             {"method": "A", "control": "B", "label_fraction": 0.01, "difference": -0.001, "low": -0.1,
-             "high": 0.1, "p_holm": 1.0, "verdict": "not distinguishable"},
+             "high": 0.1, "p_holm": 1.0, "verdict": "not distinguishable", "effect_size": None},
         ],
         "data": ["Half of fold 10."],
         "pretraining_seconds": {"pretrained-simclr-seed0": 600.0},
     }  # fmt: skip
     lines = summary_table(summary).splitlines()
+    assert lines[:7] == [
+        "Test macro AUROC, mean over seeds:",
+        "",
+        "| labels | 1 % | 10 % |",
+        "|---|---|---|",
+        "| seeds | 1 | 3 |",
+        "| SimCLR fine-tuned |  | **0.8800** |",
+        "| From scratch | **0.7500** |  |",
+    ]
+    lines = lines[10:]
     assert (
         lines[2] == "| SimCLR fine-tuned | 10 % | 3 | 0.8800 ± 0.0034 | 0.8715 to 0.8884 | 0.750 | 0.8800 |"
     )
     assert lines[3] == "| From scratch | 1 % | 1 | 0.7500 |  | 0.750 | 0.7500 |"
     assert lines[-6:-4] == [
         "- 10 % of the labels: *SimCLR fine-tuned* is **better than** *From scratch*: +0.0123 "
-        "[+0.0010, +0.0200], p = 0.0345",
+        "[+0.0010, +0.0200], p = 0.0345, d = 1.2",
         "- 1 % of the labels: *A* is **not distinguishable from** *B*: -0.0010 [-0.1000, +0.1000], p = 1",
     ]
     assert lines[-3] == "Labelled test records: 2,158. Half of fold 10."
