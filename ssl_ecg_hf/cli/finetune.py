@@ -21,5 +21,6 @@ def main(argv: list[str]) -> None:
     folder = finetune(what, data, args)
     if args.process_index == 0:
         print(f"checkpoint: {folder}")
+        print(f"next: ssl-ecg evaluate --model {folder} --data {data.data}")
     if dist.is_initialized():
         dist.destroy_process_group()

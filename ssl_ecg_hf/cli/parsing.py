@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from transformers import HfArgumentParser
+from transformers.utils import logging
 
 
 def words_of(options: Mapping[str, Any]) -> list[str]:
@@ -78,6 +79,7 @@ def parse(
     Raises:
         ValueError: if the recipe cannot be read, an option is unknown or a value does not fit.
     """
+    logging.disable_progress_bar()  # loading a few megabytes is no news
     words = list(argv)
     if words and not words[0].startswith("-"):
         words = recipe_words(Path(words[0])) + words[1:]

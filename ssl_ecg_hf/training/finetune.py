@@ -21,6 +21,7 @@ from ssl_ecg_hf.modeling import SslEcgForSequenceClassification
 from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
 from ssl_ecg_hf.training.pretrain import config_fields, new_config
 from ssl_ecg_hf.training.probe import fit_probe
+from ssl_ecg_hf.training.progress import make_readable
 from ssl_ecg_hf.training.run_folder import describe_batch, open_run, save_checkpoint
 from ssl_ecg_hf.training.trainer import SslEcgTrainer
 
@@ -167,6 +168,7 @@ def finetune(what: FinetuningArguments, data: DataArguments, args: SslEcgTrainin
         eval_dataset=validation,
         callbacks=[EarlyStoppingCallback(what.patience)] if what.patience else None,
     )
+    make_readable(trainer)
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     if trainer.is_world_process_zero():
         trainer.state.save_to_json(str(folder / "trainer_state.json"))

@@ -17,6 +17,7 @@ from ssl_ecg_hf.evaluation.recipe import describe_arguments, make_recipe, read_r
 from ssl_ecg_hf.files import parse_mapping
 from ssl_ecg_hf.modeling import OBJECTIVES, SslEcgConfig, SslEcgForPreTraining
 from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
+from ssl_ecg_hf.training.progress import make_readable
 from ssl_ecg_hf.training.run_folder import describe_batch, open_run, save_checkpoint
 from ssl_ecg_hf.training.trainer import SslEcgTrainer
 
@@ -124,6 +125,7 @@ def pretrain(what: PretrainingArguments, data: DataArguments, args: SslEcgTraini
     # Opened only now: what does not fit is refused above, and leaves nothing behind.
     with args.main_process_first(desc="opening the run's folder"):
         resume = open_run(folder, recipe, overwrite=what.overwrite and args.process_index == 0)
+    make_readable(trainer)
     trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     if trainer.is_world_process_zero():
         trainer.state.save_to_json(str(folder / "trainer_state.json"))
