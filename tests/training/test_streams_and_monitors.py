@@ -1,4 +1,4 @@
-"""Two processes: each recording of a stream goes to one of them, and the monitors see the embeddings of both."""
+"""Two processes: each recording of a stream goes to one of them; the monitors see those of both."""
 
 from __future__ import annotations
 
