@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from ssl_ecg_hf.cli.experiment_table import Cell, Pretraining, read_table
@@ -88,7 +89,7 @@ def draw(summary: Mapping[str, Any], results: Path) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Run what is missing of a table, then write its summary and print it."""
+    """Run what is missing of a table, then write the summary of what is finished and print it."""
     import argparse
 
     parser = argparse.ArgumentParser(prog="ssl-ecg reproduce", description=main.__doc__)
@@ -99,6 +100,9 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument(
         "--results", type=Path, default=Path("docs/results"), help="where results are written"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="begin no further run after this time"
     )
     arguments = parser.parse_args(argv)
 
@@ -118,12 +122,17 @@ def main(argv: list[str]) -> None:
     results.mkdir(parents=True, exist_ok=True)
     missing = [cell for cell in table.cells if not all(path.is_file() for path in state_of(cell, results))]
     print(f"{table.name}: {len(table.cells)} runs, {len(missing)} to do", flush=True)
+    start = perf_counter()
     for cell in tqdm(missing, desc=table.name, unit="run"):
+        if perf_counter() - start > 60 * arguments.minutes:
+            break
         finish(cell, data=arguments.data, root=arguments.runs / table.name, results=results)
     test = labelled(DataArguments(data=arguments.data).load().splits["test"])
     runs = []
     for cell in table.cells:
         metrics, logits = state_of(cell, results)
+        if not (metrics.is_file() and logits.is_file()):
+            continue
         runs.append(
             Run(
                 method=cell.method,
@@ -134,6 +143,7 @@ def main(argv: list[str]) -> None:
             )
         )
     summary = summarize(runs, table.comparisons)
+    summary["unfinished"] = len(table.cells) - len(runs)
     summary["pretraining_seconds"] = {
         path.stem: json.loads(path.read_text(encoding="utf-8"))["seconds"]
         for path in sorted(results.glob("pretrained-*.json"))

@@ -129,6 +129,8 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     records = {row["test_records"] for row in summary["rows"]}
     tested = ", ".join(f"{count:,}" for count in sorted(records))
     lines += ["", " ".join([f"Labelled test records: {tested}.", *summary["data"]])]
+    if unfinished := summary.get("unfinished"):
+        lines += ["", f"{unfinished} further runs of this table are not finished yet."]
     if times := summary.get("pretraining_seconds"):
         spent = ", ".join(
             f"{name.removeprefix('pretrained-')} {time / 60:.0f} min" for name, time in times.items()

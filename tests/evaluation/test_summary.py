@@ -80,9 +80,15 @@ def test_methods_are_compared_where_both_were_run() -> None:
     assert len(summary["rows"]) == 3
 
 
+def test_methods_are_compared_over_the_seeds_of_both() -> None:
+    runs = [
+        run(name, seed, skill=1.0) for name, seeds in (("A", (0, 1, 2)), ("B", (1, 2, 3))) for seed in seeds
+    ]
+    assert [entry["seeds"] for entry in summarize(runs, [("A", "B")])["comparisons"]] == [[1, 2]]
+    assert summarize([run("A", 0, skill=1.0), run("B", 1, skill=1.0)], [("A", "B")])["comparisons"] == []
+
+
 def test_runs_that_cannot_be_compared_are_refused() -> None:
-    with pytest.raises(ValueError, match="'A' and 'B' were run with different seeds"):
-        summarize([run("A", 0, skill=1.0), run("B", 1, skill=1.0)], [("A", "B")])
     other = run("B", 0, skill=1.0, record_ids=np.arange(1000, 1120))
     with pytest.raises(ValueError, match="'B', seed 0, was tested on other records than 'A'"):
         summarize([run("A", 0, skill=1.0), other], [("A", "B")])
