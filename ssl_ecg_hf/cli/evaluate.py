@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 
 def main(argv: list[str]) -> None:
     """Measure a classifier, write metrics.json, predictions and pictures, and print the table."""
     from ssl_ecg_hf.allocator import keep_freed_memory
     from ssl_ecg_hf.cli.parsing import parse
     from ssl_ecg_hf.data.source import DataArguments
-    from ssl_ecg_hf.evaluation.checkpoint import EvaluationArguments, evaluate
+    from ssl_ecg_hf.evaluation.checkpoint import ROBUSTNESS, EvaluationArguments, evaluate
+    from ssl_ecg_hf.evaluation.robustness_plot import robustness_table
     from ssl_ecg_hf.evaluation.table import metrics_table
 
     what, data = parse(
@@ -19,3 +23,6 @@ def main(argv: list[str]) -> None:
     )
     keep_freed_memory()
     print(metrics_table(evaluate(what, data)))
+    if what.robustness:
+        measured = json.loads((Path(what.model) / ROBUSTNESS).read_text(encoding="utf-8"))
+        print(f"\n{robustness_table(measured)}")

@@ -17,9 +17,12 @@ from ssl_ecg_hf.evaluation.plots import plot_precision_recall, plot_reliability,
 from ssl_ecg_hf.evaluation.predictions import Predictions, save_predictions
 from ssl_ecg_hf.evaluation.recipe import RECIPE, read_recipe
 from ssl_ecg_hf.evaluation.report import evaluate_predictions, save_metrics
+from ssl_ecg_hf.evaluation.robustness import measure_robustness
+from ssl_ecg_hf.evaluation.robustness_plot import plot_robustness
 from ssl_ecg_hf.evaluation.run_information import run_information
 
 METRICS = "metrics.json"
+ROBUSTNESS = "robustness.json"
 
 
 @dataclass
@@ -33,6 +36,13 @@ class EvaluationArguments:
     )
     pictures: bool = field(
         default=True, metadata={"help": "Draw ROC, precision-recall and reliability curves."}
+    )
+    robustness: bool = field(
+        default=False,
+        metadata={
+            "help": "Also measure it on noisy, interrupted, incomplete and wrongly wired recordings: some "
+            "thirty times as long."
+        },
     )
 
 
@@ -67,7 +77,8 @@ def evaluate(what: EvaluationArguments, data: DataArguments) -> dict[str, Any]:
     """Evaluate a classifier: thresholds and temperature from validation, everything else from test.
 
     Writes `metrics.json`, `predictions_{validation,test}.npz` and, if wanted, `roc.png`,
-    `precision_recall.png` and `reliability.png` into the checkpoint's folder.
+    `precision_recall.png` and `reliability.png` into the checkpoint's folder; with `what.robustness` also
+    `robustness.json` and, with pictures, `robustness.png`.
 
     Returns:
         The content of metrics.json.
@@ -94,12 +105,8 @@ def evaluate(what: EvaluationArguments, data: DataArguments) -> dict[str, Any]:
         raise ValueError(f"the model has classes {names}, the recordings {list(recordings.class_names)}")
     validation = predict(model, recordings.splits["validation"])
     test = predict(model, recordings.splits["test"])
-    metrics = evaluate_predictions(
-        test=test,
-        validation=validation,
-        class_names=names,
-        run={**recipe, "dataset": recordings.description, "environment": run_information()},
-    )
+    run = {**recipe, "dataset": recordings.description, "environment": run_information()}
+    metrics = evaluate_predictions(test=test, validation=validation, class_names=names, run=run)
     save_predictions(folder / "predictions_validation.npz", validation)
     save_predictions(folder / "predictions_test.npz", test)
     if what.pictures:
@@ -110,4 +117,9 @@ def evaluate(what: EvaluationArguments, data: DataArguments) -> dict[str, Any]:
         ):
             draw(test.labels, test.scores, class_names=names, path=folder / f"{name}.png")
     save_metrics(folder / METRICS, metrics)
+    if what.robustness:
+        robustness = measure_robustness(model, recordings.splits["test"], progress=True)
+        save_metrics(folder / ROBUSTNESS, {**robustness, "run": run})
+        if what.pictures:
+            plot_robustness({folder.resolve().name: robustness}, path=folder / "robustness.png")
     return metrics
