@@ -9,8 +9,11 @@ from typing import Any
 
 from ssl_ecg_hf.cli.parsing import read_yaml, words_of
 
-TABLE_KEYS = {"name", "seeds", "seeds_at", "label_fractions", "pretraining", "methods", "comparisons"}
+TABLE_KEYS = {
+    "name", "seeds", "seeds_at", "label_fractions", "pretraining", "methods", "comparisons", "robustness",
+}  # fmt: skip
 PRETRAINING_KEYS = {"recipe", "set", "seeds"}
+ROBUSTNESS_KEYS = {"methods", "label_fraction", "seed"}
 METHOD_KEYS = {"title", "recipe", "set", "at", "pretrained"}
 
 
@@ -45,6 +48,7 @@ class Cell:
         seed: of the label subset and of training.
         words: recipe and options of `ssl-ecg finetune`, without data, model, seeds, fraction, output folder.
         pretraining: whose encoder is taken; None: a random one.
+        robustness: whether it is also measured on bad recordings.
     """
 
     key: str
@@ -53,6 +57,7 @@ class Cell:
     seed: int
     words: tuple[str, ...]
     pretraining: Pretraining | None
+    robustness: bool = False
 
     @property
     def name(self) -> str:
@@ -115,7 +120,8 @@ def read_table(path: Path) -> ExperimentTable:
     (optional), fewer seeds at some fractions; `pretraining`, per key a recipe, or a mapping of `recipe`,
     `set` (options that differ from it) and `seeds` (fewer pretrainings than seeds, used in turn); `methods`,
     per key `title`, `recipe`, and optionally `pretrained` (key of a pretraining), `set`, and `at` (options
-    that differ at a label fraction); `comparisons`, pairs of methods. Recipes are named relative to the file.
+    that differ at a label fraction); `comparisons`, pairs of methods; `robustness`, the `methods` that are
+    also measured on bad recordings, at one `label_fraction` and `seed`. Recipes are named relative to the file.
 
     Args:
         path: see `recipes/tables/` for examples.
@@ -124,7 +130,7 @@ def read_table(path: Path) -> ExperimentTable:
         ValueError: if the file is missing, lacks a key or has one that is unknown.
     """
     content = read_yaml(path, what="table", expected="a mapping, see recipes/tables/")
-    needed = TABLE_KEYS - {"seeds_at", "comparisons"}
+    needed = TABLE_KEYS - {"seeds_at", "comparisons", "robustness"}
     table = _checked(content, TABLE_KEYS, needed=needed, where=f"table {path}")
     pretrainings = _pretrainings(table, path.parent)
     methods = {
@@ -134,6 +140,8 @@ def read_table(path: Path) -> ExperimentTable:
     for key, method in methods.items():
         if (wanted := method.get("pretrained")) not in {None, *pretrainings}:
             raise ValueError(f"method {key!r} wants pretraining {wanted!r}; known are {sorted(pretrainings)}")
+    robust = table.get("robustness", {"methods": [], "label_fraction": None, "seed": None})
+    robust = _checked(robust, ROBUSTNESS_KEYS, needed=ROBUSTNESS_KEYS, where="robustness")
     cells = tuple(
         Cell(
             key=key,
@@ -145,6 +153,8 @@ def read_table(path: Path) -> ExperimentTable:
                 *words_of({**method.get("set", {}), **method.get("at", {}).get(fraction, {})}),
             ),
             pretraining=pretrainings[method["pretrained"]][seed] if "pretrained" in method else None,
+            robustness=key in robust["methods"]
+            and (fraction, seed) == (robust["label_fraction"], robust["seed"]),
         )
         for seed in table["seeds"]
         for fraction in table["label_fractions"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -35,8 +35,10 @@ def run_cell(cell: Cell, checkpoint: Path | None, *, data: str, root: Path) -> P
         seeds = ["--seed", str(cell.seed), "--label_seed", str(cell.seed)]
         fraction = ["--label_fraction", str(cell.label_fraction)]
         finetune([*cell.words, "--data", data, *model, *seeds, *fraction, "--output_dir", str(folder)])
-    if not (folder / "metrics.json").is_file():
-        evaluate(["--model", str(folder), "--data", data, "--pictures", "false"])
+    wanted = ["metrics.json", *(["robustness.json"] if cell.robustness else [])]
+    if not all((folder / name).is_file() for name in wanted):
+        more = ["--robustness", "true"] if cell.robustness else []
+        evaluate(["--model", str(folder), "--data", data, "--pictures", "false", *more])
     return folder
 
 
@@ -50,9 +52,15 @@ def describe_pretraining(folder: Path) -> dict[str, Any]:
     return {"seconds": seconds, "evaluations": evaluations, "recipe": recipe}
 
 
-def state_of(cell: Cell, results: Path) -> tuple[Path, Path]:
-    """Return the two files that a finished cell leaves: its metrics and the logits of the test records."""
-    return results / f"{cell.name}.json", results / f"{cell.name}.npz"
+def state_of(cell: Cell, results: Path) -> list[Path]:
+    """Return the files that a finished cell leaves: metrics, logits of the test records, robustness."""
+    suffixes = [".json", ".npz", *([".robustness.json"] if cell.robustness else [])]
+    return [results / f"{cell.name}{suffix}" for suffix in suffixes]
+
+
+def is_finished(cell: Cell, results: Path) -> bool:
+    """Tell whether all of them are there."""
+    return all(path.is_file() for path in state_of(cell, results))
 
 
 def finish(cell: Cell, *, data: str, root: Path, results: Path) -> None:
@@ -65,15 +73,25 @@ def finish(cell: Cell, *, data: str, root: Path, results: Path) -> None:
     if checkpoint is not None:
         write_json(results / f"{checkpoint.name}.json", describe_pretraining(checkpoint))
     folder = run_cell(cell, checkpoint, data=data, root=root)
-    metrics, logits = state_of(cell, results)
+    metrics, logits, *robustness = state_of(cell, results)
+    for path in robustness:
+        write_json(path, json.loads((folder / "robustness.json").read_text(encoding="utf-8")))
     save_logits(logits, load_predictions(folder / "predictions_test.npz"))
     save_metrics(metrics, load_metrics(folder / "metrics.json"))
 
 
-def draw(summary: Mapping[str, Any], results: Path) -> None:
-    """Draw the macro AUROC against the share of labels, where there are several shares."""
+def draw(summary: Mapping[str, Any], cells: Sequence[Cell], results: Path) -> None:
+    """Draw the macro AUROC against the share of labels, where there are several, and under bad conditions."""
     from ssl_ecg_hf.evaluation.plots import plot_label_efficiency
+    from ssl_ecg_hf.evaluation.robustness_plot import plot_robustness
 
+    robustness = {
+        cell.method: json.loads(state_of(cell, results)[2].read_text(encoding="utf-8"))
+        for cell in cells
+        if cell.robustness
+    }
+    if robustness:
+        plot_robustness(robustness, path=results / "robustness.png")
     rows = [
         {
             "method": row["method"],
@@ -120,7 +138,7 @@ def main(argv: list[str]) -> None:
     table = read_table(arguments.table)
     results = arguments.results / table.name
     results.mkdir(parents=True, exist_ok=True)
-    missing = [cell for cell in table.cells if not all(path.is_file() for path in state_of(cell, results))]
+    missing = [cell for cell in table.cells if not is_finished(cell, results)]
     print(f"{table.name}: {len(table.cells)} runs, {len(missing)} to do", flush=True)
     start = perf_counter()
     for cell in tqdm(missing, desc=table.name, unit="run"):
@@ -128,11 +146,10 @@ def main(argv: list[str]) -> None:
             break
         finish(cell, data=arguments.data, root=arguments.runs / table.name, results=results)
     test = labelled(DataArguments(data=arguments.data).load().splits["test"])
+    finished = [cell for cell in table.cells if is_finished(cell, results)]
     runs = []
-    for cell in table.cells:
-        metrics, logits = state_of(cell, results)
-        if not (metrics.is_file() and logits.is_file()):
-            continue
+    for cell in finished:
+        metrics, logits = state_of(cell, results)[:2]
         runs.append(
             Run(
                 method=cell.method,
@@ -149,7 +166,7 @@ def main(argv: list[str]) -> None:
         for path in sorted(results.glob("pretrained-*.json"))
     }
     save_metrics(results / "summary.json", summary)
-    draw(summary, results)
+    draw(summary, finished, results)
     text = summary_table(summary)
     with replacing(results / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -68,6 +68,13 @@ def test_options_of_the_method_and_of_the_fraction(tmp_path: Path) -> None:
     assert list(cells["scratch-10pct-seed0"].words) == [str(tmp_path / "scratch.yaml")]
 
 
+def test_robustness_is_measured_where_it_is_asked_for(tmp_path: Path) -> None:
+    asked = {**TABLE, "robustness": {"methods": ["byol"], "label_fraction": 0.1, "seed": 2}}
+    cells = read_table(write(tmp_path, asked)).cells
+    assert [cell.name for cell in cells if cell.robustness] == ["byol-10pct-seed2"]
+    assert not any(cell.robustness for cell in read_table(write(tmp_path, TABLE)).cells)
+
+
 def test_fewer_pretrainings_than_seeds_are_used_in_turn(tmp_path: Path) -> None:
     cells = [cell for cell in read_table(write(tmp_path, TABLE)).cells if cell.pretraining is not None]
     names = {cell.seed: cell.pretraining.name for cell in cells if cell.pretraining is not None}

@@ -66,6 +66,7 @@ def test_a_table_is_run_summarised_and_resumed(
                 "simclr_probe": {"title": "SimCLR", "recipe": "probe.yaml", "pretrained": "simclr"},
             },
             "comparisons": [["simclr_probe", "random_probe"]],
+            "robustness": {"methods": ["simclr_probe"], "label_fraction": 1.0, "seed": 1},
         },
     )
     words = ["reproduce", str(tmp_path / "table.yaml"), "--data", "simulated"]
@@ -76,6 +77,7 @@ def test_a_table_is_run_summarised_and_resumed(
     logits = {name.replace(".json", ".npz") for name in names}
     pretrained = {f"pretrained-simclr-seed{seed}.json" for seed in (0, 1)}
     expected = names | logits | pretrained | {"summary.json", "table.md"}
+    expected |= {"simclr_probe-100pct-seed1.robustness.json", "robustness.png"}
     assert {path.name for path in results.iterdir()} == expected
     summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
     assert [(row["method"], row["seeds"]) for row in summary["rows"]] == [
