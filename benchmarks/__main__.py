@@ -13,11 +13,12 @@ from typing import Any
 from datasets import disable_progress_bars
 from transformers.utils import logging as transformers_logging
 
-from benchmarks import augmentation, cache, classifier, memory, nt_xent, pretraining, processes
+from benchmarks import augmentation, cache, classifier, folder, memory, nt_xent, pretraining, processes
 from benchmarks.chart import draw
 from benchmarks.context import FULL, QUICK, SIMULATED, Context, prepared
 from benchmarks.machine import describe_machine
 from benchmarks.tables import markdown
+from ssl_ecg_hf.allocator import keep_freed_memory
 from ssl_ecg_hf.evaluation.run_information import run_information
 from ssl_ecg_hf.files import replacing, write_json
 
@@ -26,15 +27,19 @@ BENCHMARKS: dict[str, Callable[[Context], dict[str, Any]]] = {
     "augmentation": augmentation.measure,
     "cache": cache.measure,
     "classifier": classifier.measure,
+    "folder": folder.measure,
     "memory": memory.measure,
     "nt_xent": nt_xent.measure,
     "processes": processes.measure,
 }
 """Name -> function that measures it."""
 
+FORMAT = 2
+"""Of the JSON file: raise it whenever an older one cannot be rendered any more."""
+
 
 def run_benchmarks(context: Context, *, simulated: bool) -> dict[str, Any]:
-    """Run all benchmarks one after another.
+    """Run all benchmarks one after another, in this process set up as the package sets up its own.
 
     Args:
         context: see :func:`benchmarks.context.prepared`.
@@ -43,13 +48,13 @@ def run_benchmarks(context: Context, *, simulated: bool) -> dict[str, Any]:
     Returns:
         Plain values, ready for JSON.
     """
-    machine = describe_machine()
+    machine = {**describe_machine(), "keeps_freed_memory": keep_freed_memory()}
     results = []
     for name, measure in BENCHMARKS.items():
         print(f"measuring: {name}", flush=True)
         results.append({"name": name, **measure(context)})
     return {
-        "format": 1,
+        "format": FORMAT,
         "run": run_information(),
         "machine": machine,
         "data": {"name": SIMULATED if simulated else "PTB-XL", "records": context.num_records},
@@ -84,7 +89,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.render_only:
         if not output.is_file():
             parser.error(f"--output {output} does not exist; measure first, without --render-only")
-        render(json.loads(output.read_text(encoding="utf-8")), output)
+        content = json.loads(output.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            parser.error(f"--output {output} has format {content['format']}, this is {FORMAT}; measure again")
+        render(content, output)
         return
     repetitions = (2 if arguments.quick else 5) if arguments.repetitions is None else arguments.repetitions
     if repetitions < 1:

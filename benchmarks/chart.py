@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from benchmarks.results import BETTER
 from benchmarks.tables import RATIO_HEADINGS, number, ratio_text
 from ssl_ecg_hf.evaluation.figures import INK, QUIET, color, new_figure, save_png, tidy
 
@@ -30,7 +31,7 @@ def _columns(comparisons: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str,
 
 def _panel(axes: Axes, compared: Mapping[str, Any]) -> None:
     variants, kind = compared["variants"], compared["kind"]
-    largest = max(variant["median"] for variant in variants)
+    largest = max(max(variant["values"]) for variant in variants)
     for row, variant in enumerate(variants):
         is_baseline = variant["name"] == compared["baseline"]
         median, values = variant["median"], variant["values"]
@@ -47,7 +48,8 @@ def _panel(axes: Axes, compared: Mapping[str, Any]) -> None:
     axes.set_ylim(len(variants) - 0.4, -0.6)
     axes.set_xlim(0, 1.45 * largest)
     axes.set_title(
-        f"{compared['title']} ({compared['device']})\n{compared['unit']} ({RATIO_HEADINGS[kind]})",
+        f"{compared['title']} ({compared['device']})\n"
+        f"{compared['unit']} ({RATIO_HEADINGS[kind]}), {BETTER[kind]}",
         loc="left",
         x=-_LABELS / _BARS,
         fontsize=9.5,

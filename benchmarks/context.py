@@ -26,7 +26,7 @@ class Sizes:
     """How much is measured.
 
     Args:
-        part: recordings that the readers read and the pretraining steps draw from.
+        part: recordings that the pretraining steps draw from.
         simulated: recordings to simulate where there are no real ones.
         batch: recordings per pretraining step.
         steps: pretraining steps per repetition.
@@ -35,6 +35,9 @@ class Sizes:
         classifier_batches: such batches per repetition.
         single_calls: recordings classified one by one per repetition.
         memory_steps: pretraining steps of a process whose memory is watched.
+        whole_folder: whether the cache is built of all recordings, else of ``part``.
+        folder: files that are read and classified.
+        compiled: whether models are compiled, too.
         nt_xent: numbers of views (2N) in the NT-Xent loss.
         nt_xent_calls: losses per repetition.
     """
@@ -47,7 +50,10 @@ class Sizes:
     classifier_batch: int = 256
     classifier_batches: int = 3
     single_calls: int = 50
-    memory_steps: int = 20
+    memory_steps: int = 10
+    whole_folder: bool = True
+    folder: int = 300
+    compiled: bool = True
     nt_xent: tuple[int, ...] = (512, 2048, 16384)
     nt_xent_calls: int = 1
 
@@ -63,6 +69,9 @@ QUICK = Sizes(
     classifier_batches=1,
     single_calls=5,
     memory_steps=3,
+    whole_folder=False,
+    folder=50,
+    compiled=False,
     nt_xent=(128, 256, 512),
     nt_xent_calls=1,
 )
@@ -77,9 +86,10 @@ class Context:
         repetitions: values per variant.
         devices: where models run, the CPU first.
         work: folder for scratch files, deleted at the end.
-        part: folder in PTB-XL's layout with ``sizes.part`` recordings.
-        stems: path without suffix of each of these recordings.
-        cache: where the caches of ``part`` and of all recordings lie, already built.
+        folder: root of all recordings, in PTB-XL's layout.
+        part: root of ``sizes.part`` of these recordings.
+        stems: path without suffix of each recording of ``part``.
+        cache: where the caches of ``folder`` and ``part`` lie, already built.
         train: folds 1-8 of ``part``.
         all_train: folds 1-8 of all recordings.
         num_records: all recordings, in all folds.
@@ -89,12 +99,18 @@ class Context:
     repetitions: int
     devices: tuple[torch.device, ...]
     work: Path
+    folder: Path
     part: Path
     stems: tuple[Path, ...]
     cache: Path
     train: Dataset
     all_train: Dataset
     num_records: int
+
+    @property
+    def few(self) -> int:
+        """Values per variant of what needs new processes or seconds for each: at most 3."""
+        return min(self.repetitions, 3)
 
     @property
     def not_measured(self) -> tuple[str, ...]:
@@ -150,6 +166,7 @@ def prepared(data: str, *, sizes: Sizes, repetitions: int) -> Iterator[Context]:
             repetitions=repetitions,
             devices=available_devices(),
             work=work,
+            folder=folder,
             part=work / "part",
             stems=tuple(stems),
             cache=cache,

@@ -20,7 +20,7 @@ METHOD = (
     "Peak of a fresh process that runs `SslEcgTrainer.train()` for {steps} steps of {batch} recordings on "
     "the CPU. *Anonymous* memory is what the process itself holds, sampled every 5 ms; *resident* adds pages "
     "of libraries and of the memory-mapped cache that the system can drop at any time. PyTorch and the "
-    "step's activations are most of it."
+    "step's activations are most of it. {few} processes each."
 )
 
 
@@ -50,7 +50,7 @@ def _label(records: int) -> str:
 def measure(context: Context) -> dict[str, Any]:
     """Measure peak memory in MiB for a part of the recordings and for all of folds 1-8."""
     sizes = context.sizes
-    method = METHOD.format(steps=sizes.memory_steps, batch=sizes.batch)
+    method = METHOD.format(steps=sizes.memory_steps, batch=sizes.batch, few=context.few)
     if not STATUS.exists():
         return result("Memory", method, [], not_measured=["memory: needs Linux's /proc"])
     arrow = Path(context.all_train.cache_files[0]["filename"])
@@ -67,7 +67,7 @@ def measure(context: Context) -> dict[str, Any]:
 
     anonymous = interleave(
         {_label(records): watch(records) for records in counts},
-        repetitions=context.repetitions,
+        repetitions=context.few,
         warm_up=False,
     )
     comparisons = [

@@ -19,7 +19,7 @@ PROJECTION_SIZE = 128
 METHOD = (
     f"Forward and backward pass of the loss in float32, 2N views of N recordings, {PROJECTION_SIZE} numbers "
     "each. *Memory*: most bytes that tensors made by the loss take at one time, gradients included; "
-    "scratch memory inside a single operation is not seen."
+    "scratch memory inside a single operation is not seen. {few} repetitions."
 )
 
 
@@ -43,11 +43,9 @@ def _compare(context: Context, device: torch.device) -> list[dict[str, Any]]:
     def mebibytes(run: Callable[[], None]) -> Callable[[], float]:
         return lambda: peak_tensor_bytes(run) / MEBIBYTE
 
-    times = interleave(
-        {name: milliseconds(run) for name, run in passes.items()}, repetitions=context.repetitions
-    )
+    times = interleave({name: milliseconds(run) for name, run in passes.items()}, repetitions=context.few)
     # A count, not a measurement: the same on every repetition.
-    sizes = interleave({name: mebibytes(run) for name, run in passes.items()}, repetitions=1)
+    sizes = interleave({name: mebibytes(run) for name, run in passes.items()}, repetitions=1, warm_up=False)
     baseline = next(iter(passes))
     return [
         comparison(title, values, device=device.type, unit=unit, kind="growth", baseline=baseline)
@@ -61,4 +59,4 @@ def _compare(context: Context, device: torch.device) -> list[dict[str, Any]]:
 def measure(context: Context) -> dict[str, Any]:
     """Measure milliseconds and MiB for each number of views on every device."""
     comparisons = [compared for device in context.devices for compared in _compare(context, device)]
-    return result("NT-Xent", METHOD, comparisons, not_measured=context.not_measured)
+    return result("NT-Xent", METHOD.format(few=context.few), comparisons, not_measured=context.not_measured)

@@ -17,7 +17,7 @@ from benchmarks.timing import interleave
 METHOD = (
     "`SslEcgTrainer.train()` with SimCLR on the CPU, launched by `torch.distributed.run` (gloo), the same "
     "cores and the same whole batch of {batch} recordings divided among the processes; NT-Xent sees the "
-    "whole batch either way. Timed between the ends of two steps, {steps} steps."
+    "whole batch either way. Timed between the ends of two steps, {steps} steps; {few} launches each."
 )
 
 
@@ -58,7 +58,7 @@ def measure(context: Context) -> dict[str, Any]:
         )
 
     variants = {"1 process, 2 threads": run(1, 2), "2 processes, 1 thread each": run(2, 1)}
-    values = interleave(variants, repetitions=context.repetitions, warm_up=False)
+    values = interleave(variants, repetitions=context.few, warm_up=False)
     compared = comparison(
         f"One and two processes, batches of {sizes.batch} recordings",
         values,
@@ -67,4 +67,6 @@ def measure(context: Context) -> dict[str, Any]:
         kind="rate",
         baseline="1 process, 2 threads",
     )
-    return result("Processes", METHOD.format(batch=sizes.batch, steps=sizes.steps), [compared])
+    return result(
+        "Processes", METHOD.format(batch=sizes.batch, steps=sizes.steps, few=context.few), [compared]
+    )

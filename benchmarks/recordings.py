@@ -69,6 +69,27 @@ def simulate_folder(folder: Path, num_records: int, *, sampling_rate: int = 100)
     _write_rows(folder / DATABASE, rows, list(rows[0]))
 
 
+def _read_rows(folder: Path) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the rows of a PTB-XL's database and the names of its columns."""
+    if not (folder / DATABASE).is_file():
+        raise ValueError(
+            f"{folder} has no {DATABASE}; give the root folder of PTB-XL (get it with: ssl-ecg download "
+            "ptbxl DEST), or 'simulated'"
+        )
+    with (folder / DATABASE).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        return list(reader), list(reader.fieldnames or [])
+
+
+def record_stems(folder: Path) -> list[Path]:
+    """Return the path without suffix of every record (100 Hz) that a PTB-XL lists.
+
+    Raises:
+        ValueError: if ``folder`` has no ``ptbxl_database.csv``.
+    """
+    return [folder / row["filename_lr"] for row in _read_rows(folder)[0]]
+
+
 def take_part(folder: Path, target: Path, num_records: int) -> list[Path]:
     """Make a folder that lists some records of another, evenly spread over it; the files are not copied.
 
@@ -83,14 +104,7 @@ def take_part(folder: Path, target: Path, num_records: int) -> list[Path]:
     Raises:
         ValueError: if ``folder`` has no ``ptbxl_database.csv``.
     """
-    if not (folder / DATABASE).is_file():
-        raise ValueError(
-            f"{folder} has no {DATABASE}; give the root folder of PTB-XL (get it with: ssl-ecg download "
-            "ptbxl DEST), or 'simulated'"
-        )
-    with (folder / DATABASE).open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows, columns = list(reader), list(reader.fieldnames or [])
+    rows, columns = _read_rows(folder)
     chosen = np.unique(np.linspace(0, len(rows) - 1, min(num_records, len(rows))).round().astype(int))
     part = [rows[index] for index in chosen]
     target.mkdir(parents=True)

@@ -14,6 +14,14 @@ RATIOS: dict[str, Callable[[float, float], float]] = {
 }
 """Kind of a comparison -> ratio of a median to the baseline's; above 1 is faster for rates and times."""
 
+BETTER = {
+    "rate": "higher is better",
+    "time": "lower is better",
+    "share": "lower is better",
+    "growth": "lower is better",
+}
+"""Kind of a comparison -> how to read its values."""
+
 
 def comparison(
     title: str, values: Mapping[str, Sequence[float]], *, device: str, unit: str, kind: str, baseline: str

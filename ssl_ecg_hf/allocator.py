@@ -14,9 +14,9 @@ def keep_freed_memory() -> bool:
     """Let this process keep the memory of freed tensors for the next ones, from now on.
 
     By default glibc gives the memory of every large tensor back to the system when the tensor dies, and the
-    system clears it page by page when the next tensor is written: a fifth of a training step of the default
-    encoder on a CPU. Nothing is computed differently, and the peak of the process stays what it was; it only
-    does not shrink between two steps. Tensors on an accelerator are not concerned.
+    system clears it page by page when the next tensor is written; what that costs depends on the machine
+    (`docs/benchmarks.md`). Nothing is computed differently, and the peak of the process stays what it was; it
+    only does not shrink between two steps. Tensors on an accelerator are not concerned.
 
     Returns:
         Whether it was done: on Linux with glibc; elsewhere nothing happens.

@@ -121,7 +121,7 @@ def read_table(path: Path) -> ExperimentTable:
     `set` (options that differ from it) and `seeds` (fewer pretrainings than seeds, used in turn); `methods`,
     per key `title`, `recipe`, and optionally `pretrained` (key of a pretraining), `set`, and `at` (options
     that differ at a label fraction); `comparisons`, pairs of methods; `robustness`, the `methods` that are
-    also measured on bad recordings, at one `label_fraction` and `seed`. Recipes are named relative to the file.
+    also measured on bad recordings, at one `label_fraction` and `seed`. Recipes are named relative to it.
 
     Args:
         path: see `recipes/tables/` for examples.

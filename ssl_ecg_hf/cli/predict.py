@@ -7,11 +7,15 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-READ_AHEAD = 256  # files
+READ_AHEAD = 4096  # files
+MANY = 500  # files, from which on a bar is shown
+READ_CHUNK = 32  # files that a process is given at once
 
 
 def prediction_table(names: Sequence[str], predictions: Sequence[Sequence[dict[str, Any]]]) -> str:
@@ -52,18 +56,31 @@ def recording_files(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def read_all(files: Sequence[Path], read: Callable[[Path], Any]) -> Iterator[tuple[Path, Any]]:
-    """Read files in threads ahead of their use; an unreadable one gives its `ValueError` in its place."""
+def _attempt(path: Path, read: Callable[[Path], Any]) -> tuple[Path, Any]:
+    try:
+        return path, read(path)
+    except ValueError as error:
+        return path, error
 
-    def attempt(path: Path) -> tuple[Path, Any]:
-        try:
-            return path, read(path)
-        except ValueError as error:
-            return path, error
 
-    with ThreadPoolExecutor() as pool:
+def read_all(
+    files: Sequence[Path], read: Callable[[Path], Any], *, workers: int = 0
+) -> Iterator[tuple[Path, Any]]:
+    """Read files; an unreadable one gives its `ValueError` in its place.
+
+    Args:
+        files: in the order in which they are given back.
+        read: what reads one; with workers a function that can be pickled.
+        workers: processes that read ahead; 0: this process reads.
+    """
+    attempt = partial(_attempt, read=read)
+    if not workers:
+        yield from map(attempt, files)
+        return
+    # Started afresh: a fork of a process that runs threads may hang.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for start in range(0, len(files), READ_AHEAD):
-            yield from pool.map(attempt, files[start : start + READ_AHEAD])
+            yield from pool.map(attempt, files[start : start + READ_AHEAD], chunksize=READ_CHUNK)
 
 
 def classify_all(
@@ -136,11 +153,19 @@ def main(argv: list[str]) -> None:
         "--nan_policy", choices=["raise", "interpolate", "zero"], help="of NaN; default: as the model states"
     )
     parser.add_argument("--batch_size", type=int, default=64, help="recordings per forward pass")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        help="processes that read files ahead; worth it for thousands of files in a slow format",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     arguments = parser.parse_args(argv)
     files = recording_files(arguments.files)
     if arguments.batch_size < 1:
         raise ValueError(f"--batch_size {arguments.batch_size} must be at least 1")
+    if arguments.workers < 0:
+        raise ValueError(f"--workers {arguments.workers} must be 0 (read in this process) or more")
 
     from tqdm.auto import tqdm
     from transformers.utils import logging
@@ -162,9 +187,9 @@ def main(argv: list[str]) -> None:
     stated = {name: getattr(arguments, name) for name in ("sampling_rate", "leads", "unit")}
     if stated["leads"] == ["standard"]:
         stated["leads"] = "standard"
-    records = read_all(files, lambda path: read_ecg(path, **stated))
+    records = read_all(files, partial(read_ecg, **stated), workers=arguments.workers)
     found = classify_all(classify, records, batch_size=arguments.batch_size)
-    results = list(tqdm(found, total=len(files), unit="ECG", disable=len(files) < 2 * READ_AHEAD))
+    results = list(tqdm(found, total=len(files), unit="ECG", disable=len(files) < MANY))
     good = [(path, entries, notes) for path, entries, notes in results if not isinstance(entries, ValueError)]
     bad = [entries for _, entries, _ in results if isinstance(entries, ValueError)]
     print_warnings((path, notes) for path, _, notes in results)

@@ -113,8 +113,34 @@ def to_microvolts(
     return microvolts.astype(np.int16)
 
 
-def read_format16(header: Format16Header, path: Path, leads: tuple[str, ...]) -> NDArray[np.int16]:
+def read_adc(header: Format16Header, path: Path) -> NDArray[np.int16]:
     """Read the signal file of ``header``, verify its length and every checksum.
+
+    Args:
+        header: see :func:`parse_header`.
+        path: the header's own path; the signal file lies beside it.
+
+    Returns:
+        int16 array of shape (samples, leads) in ADC units.
+
+    Raises:
+        EcgFormatError: if the file is truncated or damaged.
+        OSError: if the file cannot be read.
+    """
+    data = path.with_name(header.file_name).read_bytes()
+    expected = 2 * header.num_samples * len(header.leads)
+    if len(data) != expected:
+        state = "truncated" if len(data) < expected else "longer than its header says"
+        raise EcgFormatError(f"{header.file_name} is {state}: {len(data)} bytes, expected {expected}")
+    frames = np.frombuffer(data, dtype="<i2").reshape(header.num_samples, len(header.leads))
+    sums = frames.sum(axis=0, dtype=np.int64) % 65536
+    if damaged := [lead for lead, a, b in zip(header.leads, sums, header.checksums, strict=True) if a != b]:
+        raise EcgFormatError(f"checksum of {header.file_name} does not match in lead(s) {', '.join(damaged)}")
+    return frames
+
+
+def read_format16(header: Format16Header, path: Path, leads: tuple[str, ...]) -> NDArray[np.int16]:
+    """Read chosen leads of a record in whole microvolts.
 
     Args:
         header: see :func:`parse_header`.
@@ -131,15 +157,7 @@ def read_format16(header: Format16Header, path: Path, leads: tuple[str, ...]) ->
     order = list(lead_order(header.leads, leads))
     if unknown := sorted(set(header.units) - set(MICROVOLTS_PER_UNIT)):
         raise EcgFormatError(f"unit {unknown} is no voltage; expected one of {sorted(MICROVOLTS_PER_UNIT)}")
-    data = path.with_name(header.file_name).read_bytes()
-    expected = 2 * header.num_samples * len(header.leads)
-    if len(data) != expected:
-        state = "truncated" if len(data) < expected else "longer than its header says"
-        raise EcgFormatError(f"{header.file_name} is {state}: {len(data)} bytes, expected {expected}")
-    frames = np.frombuffer(data, dtype="<i2").reshape(header.num_samples, len(header.leads))
-    sums = frames.sum(axis=0, dtype=np.int64) % 65536
-    if damaged := [lead for lead, a, b in zip(header.leads, sums, header.checksums, strict=True) if a != b]:
-        raise EcgFormatError(f"checksum of {header.file_name} does not match in lead(s) {', '.join(damaged)}")
+    frames = read_adc(header, path)
     scale = np.array([MICROVOLTS_PER_UNIT[unit] for unit in header.units])
     adc = np.ascontiguousarray(frames.T[order])
     return to_microvolts(adc, (np.array(header.gains) / scale)[order], np.array(header.baselines)[order])

@@ -70,7 +70,7 @@ class SslEcgOptions:
     )
     keep_freed_memory: bool = field(
         default=True,
-        metadata={"help": "On the CPU, reuse the memory of freed tensors (glibc); a fifth faster."},
+        metadata={"help": "On the CPU, reuse the memory of freed tensors (Linux with glibc)."},
     )
     probe_every: int = field(
         default=5, metadata={"help": "In pretraining: kNN probe at every n-th evaluation; 0 = never."}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,15 @@ import pytest
 import torch
 import wfdb
 
+from benchmarks import folder
+from benchmarks.classifier import no_onnx
 from benchmarks.context import QUICK, prepared
 from benchmarks.live_memory import peak_tensor_bytes
+from benchmarks.machine import microseconds_of_first_touch
 from benchmarks.memory_child import STATUS, AnonymousPeak
 from benchmarks.models import BareStep, classifier, simclr
-from benchmarks.recordings import simulate_folder, take_part
+from benchmarks.onnx_runtime import OnnxClassifier
+from benchmarks.recordings import record_stems, simulate_folder, take_part
 from benchmarks.reference import ReferencePretraining, read_recording, two_views
 from benchmarks.results import comparison
 from benchmarks.tables import number, ratio_text
@@ -115,6 +120,12 @@ def test_part_of_a_folder(tmp_path: Path) -> None:
     assert len(take_part(tmp_path / "all", tmp_path / "whole", 99)) == 20
 
 
+def test_all_records_of_a_folder(tmp_path: Path) -> None:
+    simulate_folder(tmp_path, 12)
+    stems = record_stems(tmp_path)
+    assert sorted(stems) == [tmp_path / f"records100/00000/{number:05d}_lr" for number in range(1, 13)]
+
+
 def test_folder_without_a_database(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no ptbxl_database\.csv; give the root folder"):
         take_part(tmp_path, tmp_path / "part", 5)
@@ -131,10 +142,36 @@ def test_too_few_recordings_for_a_batch(tmp_path: Path) -> None:
 
 def test_conv1d_form_computes_the_same() -> None:
     plain, ours = classifier(CPU, conv1d=True), classifier(CPU)
-    plain.load_state_dict(ours.state_dict())
     signal = torch.randn(2, 12, 200, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(plain(signal).logits, ours(signal).logits)
+
+
+def test_both_ways_from_files_give_the_same_probabilities(tmp_path: Path) -> None:
+    simulate_folder(tmp_path, 10)
+    stems = record_stems(tmp_path)
+    plain, ours = folder.classify_one_by_one(stems), folder.classify_as_predict(stems)
+    assert np.shape(plain) == (10, 5)
+    np.testing.assert_allclose(plain, ours, atol=1e-5)
+
+
+def test_a_refused_recording_does_not_pass_for_a_classified_one(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="does not exist"):
+        folder.classify_as_predict([tmp_path / "absent"])
+
+
+@pytest.mark.skipif(no_onnx() is not None, reason="needs the extra [onnx]")
+def test_onnx_classifier_computes_the_same(onnx_file: Path) -> None:
+    signal = torch.randn(2, 12, 300, generator=torch.Generator().manual_seed(0))
+    run = OnnxClassifier(signal, onnx_file)
+    with torch.no_grad():
+        expected = classifier(CPU)(signal).logits
+    np.testing.assert_allclose(run(), expected.numpy(), atol=1e-5)
+    assert run.session.get_session_options().intra_op_num_threads == torch.get_num_threads()
+
+
+def test_a_new_page_costs_something() -> None:
+    assert 0 < microseconds_of_first_touch() < 1000
 
 
 def test_encoder_has_the_published_size() -> None:
@@ -189,6 +226,8 @@ def test_two_views_differ() -> None:
 def test_anonymous_memory_is_seen() -> None:
     with AnonymousPeak() as nothing:
         pass
-    with AnonymousPeak() as peak:
-        block = np.ones(20_000_000)
-    assert peak.bytes - nothing.bytes > 0.9 * block.nbytes
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    # Not an array: the process may have kept the memory of earlier ones.
+    with AnonymousPeak() as peak, mmap.mmap(-1, 160_000_000, flags=flags) as block:
+        block.write(b"1" * 160_000_000)
+    assert peak.bytes - nothing.bytes > 0.9 * 160_000_000

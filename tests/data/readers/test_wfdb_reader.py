@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import wfdb
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
 from ssl_ecg_hf.data import EcgFormatError, read_ecg
+from ssl_ecg_hf.data.readers.wfdb_reader import _read_plain, _to_record
 
 # wfdb writes by means of pandas that new versions of pandas deprecate.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")
@@ -68,7 +74,7 @@ def test_checksum_is_verified(tmp_path: Path) -> None:
     content = bytearray(stem.with_suffix(".dat").read_bytes())
     content[2] ^= 1
     stem.with_suffix(".dat").write_bytes(content)
-    with pytest.raises(EcgFormatError, match=r"checksum of rec does not match in lead\(s\) AVR: the signal"):
+    with pytest.raises(EcgFormatError, match=r"rec.dat does not match in lead\(s\) AVR; .* fetch it again"):
         read_ecg(stem)
 
 
@@ -88,9 +94,50 @@ def test_truncated_signal_file(tmp_path: Path) -> None:
     stem = write(tmp_path)
     stem.with_suffix(".dat").write_bytes(stem.with_suffix(".dat").read_bytes()[:-6])
     with pytest.raises(
+        EcgFormatError, match=r"rec.dat is truncated: 10 bytes, expected 16; .* fetch it again"
+    ):
+        read_ecg(stem)
+
+
+def test_truncated_signal_file_of_another_format(tmp_path: Path) -> None:
+    stem = write(tmp_path, fmt="212", gain=200.0)
+    stem.with_suffix(".dat").write_bytes(stem.with_suffix(".dat").read_bytes()[:-6])
+    with pytest.raises(
         EcgFormatError, match=r"header or signal file are damaged or truncated, fetch both again"
     ):
         read_ecg(stem)
+
+
+@given(
+    adc=hnp.arrays(np.int16, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)),
+    gain=st.sampled_from([1.0, 200.0, 1000.0, 4.88]),
+    baseline=st.integers(-2000, 2000),
+    unit=st.sampled_from(["mV", "uV"]),
+    comments=st.lists(st.sampled_from(["age: 50", "# twice", "  spaces "]), max_size=2),
+)
+def test_the_fast_reader_gives_what_wfdb_gives(
+    adc: NDArray[np.int16], gain: float, baseline: int, unit: str, comments: list[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        stem = Path(folder) / "rec"
+        stem.with_suffix(".dat").write_bytes(adc.astype("<i2").tobytes())
+        sums = (adc.sum(axis=0, dtype=np.int64) % 65536).tolist()
+        signals = [
+            f"rec.dat 16 {gain:g}({baseline})/{unit} 16 0 0 {checksum} 0 L{index}"
+            for index, checksum in enumerate(sums)
+        ]
+        lines = [f"rec {adc.shape[1]} 250 {len(adc)}", *signals, *(f"#{comment}" for comment in comments)]
+        stem.with_suffix(".hea").write_text("\n".join(lines) + "\n")
+        fast = _read_plain(stem.with_suffix(".hea"))
+        assert fast is not None
+        slow = _to_record(wfdb.rdrecord(str(stem), m2s=True), stem)
+    np.testing.assert_array_equal(fast.signal, slow.signal)
+    assert (fast.leads, fast.sampling_rate, fast.record_id, fast.metadata) == (
+        slow.leads,
+        slow.sampling_rate,
+        slow.record_id,
+        slow.metadata,
+    )
 
 
 def test_missing_signal_file(tmp_path: Path) -> None:
