@@ -120,6 +120,9 @@ def main(argv: list[str]) -> None:
         "--results", type=Path, default=Path("docs/results"), help="where results are written"
     )
     parser.add_argument(
+        "--methods", nargs="+", default=None, help="run these keys of the table alone; default: all"
+    )
+    parser.add_argument(
         "--minutes", type=float, default=float("inf"), help="begin no further run after this time"
     )
     arguments = parser.parse_args(argv)
@@ -138,7 +141,10 @@ def main(argv: list[str]) -> None:
     table = read_table(arguments.table)
     results = arguments.results / table.name
     results.mkdir(parents=True, exist_ok=True)
-    missing = [cell for cell in table.cells if not is_finished(cell, results)]
+    wanted = arguments.methods or {cell.key for cell in table.cells}
+    if unknown := sorted(set(wanted) - {cell.key for cell in table.cells}):
+        raise ValueError(f"table {table.name} has no methods {unknown}")
+    missing = [cell for cell in table.cells if not is_finished(cell, results) and cell.key in wanted]
     print(f"{table.name}: {len(table.cells)} runs, {len(missing)} to do", flush=True)
     start = perf_counter()
     for cell in tqdm(missing, desc=table.name, unit="run"):
