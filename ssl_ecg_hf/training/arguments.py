@@ -19,7 +19,8 @@ def resolve_augmentation(choice: str | dict[str, Any] | None) -> Compose:
     """Return the augmentation that a preset's name, a mapping or its JSON text describes.
 
     Args:
-        choice: key of `PRESETS`, `{"time_out": {"p": 0.5}, ...}`, JSON text of such a mapping, or None.
+        choice: key of `PRESETS`, perhaps less one of its transforms (`"default without lead_mask"`),
+            `{"time_out": {"p": 0.5}, ...}`, JSON text of such a mapping, or None.
 
     Raises:
         ValueError: if it is none of these.
@@ -29,11 +30,15 @@ def resolve_augmentation(choice: str | dict[str, Any] | None) -> Compose:
     if isinstance(choice, str) and choice.lstrip().startswith("{"):
         choice = parse_mapping(choice, what="augmentations", expected="JSON text {name: parameters}")
     if isinstance(choice, str):
-        if choice not in PRESETS:
+        name, _, left_out = choice.partition(" without ")
+        if name not in PRESETS:
             raise ValueError(
-                f"unknown augmentation preset {choice!r}; known are {sorted(PRESETS)}, or a mapping"
+                f"unknown augmentation preset {name!r}; known are {sorted(PRESETS)}, or a mapping"
             )
-        return build_augmentation(PRESETS[choice])
+        preset = PRESETS[name]
+        if left_out and left_out not in preset:
+            raise ValueError(f"preset {name!r} has no {left_out!r} to leave out; it has {sorted(preset)}")
+        return build_augmentation({key: value for key, value in preset.items() if key != left_out})
     return build_augmentation(choice or {})
 
 
@@ -44,7 +49,8 @@ class SslEcgOptions:
     augmentations: str | None = field(
         default=None,
         metadata={
-            "help": "Preset name, or JSON {name: parameters}. Default: 'default' in pretraining, none else."
+            "help": "Preset, 'PRESET without TRANSFORM', or JSON {name: parameters}. Default: 'default' in "
+            "pretraining, none else."
         },
     )
     num_views: int = field(default=2, metadata={"help": "Views per recording in pretraining."})

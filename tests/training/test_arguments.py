@@ -28,9 +28,18 @@ def test_json_text_and_mapping_are_the_same() -> None:
     assert repr(resolve_augmentation(json.loads(spec))) == "Compose(TimeOut(p=0.5, fraction=(0.0, 0.25)))"
 
 
+def test_a_preset_without_one_of_its_transforms() -> None:
+    left = [type(transform).__name__ for transform in resolve_augmentation("crop_timeout without time_out")]
+    assert left == ["RandomResizedCrop"]
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        (
+            {"augmentations": "light without mixup"},
+            r"preset 'light' has no 'mixup' to leave out; it has \['gauss",
+        ),
         ({"augmentations": "strong"}, "unknown augmentation preset 'strong'; known are .*'default'"),
         ({"augmentations": '{"blur": {}}'}, "unknown augmentation 'blur'"),
         ({"augmentations": '{"time_out":'}, "augmentations is .*, no JSON .*; expected JSON text"),
