@@ -132,6 +132,7 @@ def main(argv: list[str]) -> None:
     from ssl_ecg_hf.data.source import DataArguments
     from ssl_ecg_hf.data.splits import labelled
     from ssl_ecg_hf.evaluation.checkpoint import with_logits
+    from ssl_ecg_hf.evaluation.details_table import details_table
     from ssl_ecg_hf.evaluation.predictions import load_logits
     from ssl_ecg_hf.evaluation.report import load_metrics, save_metrics
     from ssl_ecg_hf.evaluation.summary import Run, summarize
@@ -174,6 +175,11 @@ def main(argv: list[str]) -> None:
     save_metrics(results / "summary.json", summary)
     draw(summary, finished, results)
     text = summary_table(summary)
-    with replacing(results / "table.md") as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    pages = {"table.md": text}
+    first = table.cells[0].label_fraction
+    if any(run.label_fraction == first for run in runs):
+        pages["details.md"] = details_table(runs, label_fraction=first)
+    for name, page in pages.items():
+        with replacing(results / name) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     print(text)

@@ -76,7 +76,7 @@ def test_a_table_is_run_summarised_and_resumed(
     names = {f"{key}-100pct-seed{seed}.json" for key in ("random_probe", "simclr_probe") for seed in (0, 1)}
     logits = {name.replace(".json", ".npz") for name in names}
     pretrained = {f"pretrained-simclr-seed{seed}.json" for seed in (0, 1)}
-    expected = names | logits | pretrained | {"summary.json", "table.md"}
+    expected = names | logits | pretrained | {"summary.json", "table.md", "details.md"}
     expected |= {"simclr_probe-100pct-seed1.robustness.json", "robustness.png"}
     assert {path.name for path in results.iterdir()} == expected
     summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
