@@ -107,13 +107,14 @@ def summary_table(summary: Mapping[str, Any]) -> str:
             f"| {row['method']} | {100 * row['label_fraction']:g} % | {len(row['seeds'])} "
             f"| {auroc['mean']:.4f}{spread} | {interval} | {_text(f1['mean'])} | {validation['mean']:.4f} |"
         )
-    lines += [
-        "",
-        "Differences of the mean test macro AUROC; interval and p from a paired bootstrap of the test "
-        f"patients, p corrected by Holm ({DRAWS:,} draws cannot show less than {2 / (DRAWS + 1):.3f} before "
-        "the correction); d is Cohen's, of the paired seeds:",
-        "",
-    ]
+    if summary["comparisons"]:
+        lines += [
+            "",
+            "Differences of the mean test macro AUROC; interval and p from a paired bootstrap of the test "
+            f"patients, p corrected by Holm ({DRAWS:,} draws cannot show less than {2 / (DRAWS + 1):.3f} before "
+            "the correction); d is Cohen's, of the paired seeds:",
+            "",
+        ]
     for entry in summary["comparisons"]:
         relation = (
             "not distinguishable from"
