@@ -21,9 +21,11 @@ READ_CHUNK = 32  # files that a process is given at once
 def prediction_table(names: Sequence[str], predictions: Sequence[Sequence[dict[str, Any]]]) -> str:
     """Return a line per recording and a column per class; `*` marks a probability above its threshold.
 
+    A column `windows` stands there where a recording was longer than the model's window.
+
     Args:
         names: of the recordings.
-        predictions: per recording the pipeline's list of label, score and perhaps positive.
+        predictions: per recording the pipeline's list of label, score and perhaps positive and windows.
     """
     from ssl_ecg_hf.evaluation.table import align
 
@@ -32,6 +34,10 @@ def prediction_table(names: Sequence[str], predictions: Sequence[Sequence[dict[s
         rows.append(
             [name, *(f"{entry['score']:.3f}{'*' if entry.get('positive') else ' '}" for entry in entries)]
         )
+    windows = [entries[0].get("windows", 1) for entries in predictions]
+    if max(windows) > 1:
+        for row, cell in zip(rows, ["windows", *map(str, windows)], strict=True):
+            row.append(cell)
     return align(rows)
 
 
@@ -91,7 +97,7 @@ def classify_all(
     Args:
         classify: the pipeline.
         records: pairs of path and `EcgRecord`, or of path and the error of reading it.
-        batch_size: recordings per forward pass.
+        batch_size: windows per forward pass; a recording no longer than the model's window is one.
 
     Yields:
         path, the pipeline's predictions or what was wrong, and warnings, in the order of `records`.
@@ -101,15 +107,21 @@ def classify_all(
     def flush() -> Iterator[tuple[Path, list[dict[str, Any]] | ValueError, list[str]]]:
         good = [features for _, features, _ in waiting if isinstance(features, dict)]
         if good:
-            batch = {name: torch.cat([features[name] for features in good]) for name in good[0]}
+            lead_mask = torch.cat([features["lead_mask"] for features in good])
             with torch.inference_mode():
-                rows = iter(classify.model(**batch).logits.split(1))
+                recordings = [features["windows"][0] for features in good]
+                logits = classify.average_logits(recordings, lead_mask, batch_size=batch_size)
+            rows = iter(logits.split(1))
         for path, features, notes in waiting:
-            is_good = isinstance(features, dict)
-            yield path, classify.postprocess({"logits": next(rows)}) if is_good else features, notes
+            if isinstance(features, dict):
+                outputs = {"logits": next(rows), "counts": features["counts"]}
+                yield path, classify.postprocess(outputs), notes
+            else:
+                yield path, features, notes
         waiting.clear()
 
     waiting: list[tuple[Path, Any, list[str]]] = []
+    collected = 0
     for path, record in records:
         prepared, notes = record, []
         if not isinstance(record, ValueError):
@@ -123,8 +135,10 @@ def classify_all(
             # Those of other kinds are about code, perhaps that of a thread that reads ahead.
             notes = [str(warning.message) for warning in caught if warning.category is UserWarning]
         waiting.append((path, prepared, notes))
-        if len(waiting) == batch_size:
+        collected += int(prepared["counts"]) if isinstance(prepared, dict) else 1
+        if collected >= batch_size:
             yield from flush()
+            collected = 0
     yield from flush()
 
 
@@ -152,7 +166,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--nan_policy", choices=["raise", "interpolate", "zero"], help="of NaN; default: as the model states"
     )
-    parser.add_argument("--batch_size", type=int, default=64, help="recordings per forward pass")
+    parser.add_argument("--batch_size", type=int, default=64, help="windows per forward pass")
     parser.add_argument(
         "--workers",
         type=int,

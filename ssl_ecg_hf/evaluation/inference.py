@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ssl_ecg_hf.data.schema import MILLIVOLT_COLUMN
 from ssl_ecg_hf.data.signals import SignalTable, numeric_column
 from ssl_ecg_hf.modeling import SslEcgConfig
 from ssl_ecg_hf.modeling.feature_extraction_ssl_ecg import check_amplitude
+from ssl_ecg_hf.modeling.windows_ssl_ecg import average_over_windows, split_windows, window_starts
 
 UNIT_SAMPLE = 32  # recordings whose amplitude is looked at
 
@@ -66,65 +67,111 @@ def _check_unit(table: SignalTable) -> None:
         raise ValueError(f"column {table.signal_name!r} of the dataset: {error}") from error
 
 
-def _signals(
-    dataset: Dataset, config: SslEcgConfig, *, batch_size: int, description: str, progress: bool
-) -> Iterator[Tensor]:
-    table = signal_table(dataset, config)
-    starts = range(0, len(table), batch_size)
-    for start in tqdm(starts, desc=description, unit="batch", disable=not progress, leave=False):
-        rows = range(start, min(start + batch_size, len(table)))
-        yield to_millivolts(collate(table.__getitems__(rows)))
+def recordings_at_once(table: SignalTable, config: SslEcgConfig, *, batch_size: int) -> int:
+    """Return how many recordings of a table have `batch_size` windows; at least one."""
+    samples = table.signal_shape[1] or config.num_samples  # an empty table has none
+    return max(1, batch_size // len(window_starts(samples, config.num_samples)))
+
+
+def over_windows(
+    function: Callable[[Tensor, Tensor | None], Tensor],
+    signal: Tensor,
+    lead_mask: Tensor | None = None,
+    *,
+    length: int,
+    batch_size: int,
+) -> Tensor:
+    """Apply a function to recordings; those longer than a window are divided and the results averaged.
+
+    Args:
+        function: maps (batch, leads, samples) in mV and a mask (batch, leads) or None to (batch, size).
+        signal: (batch, leads, samples) in mV.
+        lead_mask: (batch, leads), true where a lead is present.
+        length: of a window in samples.
+        batch_size: windows that the function is given at once.
+
+    Returns:
+        (batch, size).
+    """
+    if signal.shape[-1] <= length:
+        return function(signal, lead_mask)
+    windows = split_windows(signal, length).unbind()
+    return average_over_windows(function, windows, lead_mask, batch_size=batch_size)
 
 
 @torch.no_grad()
+def _over_dataset(
+    function: Callable[[Tensor], Tensor],
+    model: Any,
+    dataset: Dataset,
+    *,
+    batch_size: int,
+    description: str,
+    progress: bool,
+) -> NDArray[np.float32]:
+    """Apply a function of signals (batch, leads, samples) on the model's device to all recordings."""
+    table = signal_table(dataset, model.config)
+    step = recordings_at_once(table, model.config, batch_size=batch_size)
+    parts = []
+    was_training = model.training
+    model.eval()
+    starts = range(0, len(table), step)
+    for start in tqdm(starts, desc=description, unit="batch", disable=not progress, leave=False):
+        rows = range(start, min(start + step, len(table)))
+        values = over_windows(
+            lambda signal, _: function(signal.to(model.device)),
+            to_millivolts(collate(table.__getitems__(rows))),
+            length=model.config.num_samples,
+            batch_size=batch_size,
+        )
+        parts.append(values.cpu().numpy())
+    model.train(was_training)
+    return np.concatenate(parts)
+
+
 def embed(
     model: Any, dataset: Dataset, *, batch_size: int = 256, progress: bool = False
 ) -> NDArray[np.float32]:
     """Embed recordings without augmentation, in evaluation mode and float32.
 
+    The embedding of a recording longer than `config.num_samples` is the mean over its windows of that length.
+
     Args:
         model: any SslEcg model; its mode is restored afterwards.
         dataset: with a signal column.
-        batch_size: recordings per forward pass.
+        batch_size: windows per forward pass; a recording no longer than the model's window is one.
         progress: whether to show a progress bar.
 
     Returns:
         (recordings, embedding_size).
     """
-    was_training = model.training
-    model.eval()
-    parts = [
-        model.embed(signal.to(model.device)).cpu().numpy()
-        for signal in _signals(
-            dataset, model.config, batch_size=batch_size, description="embedding", progress=progress
-        )
-    ]
-    model.train(was_training)
-    return np.concatenate(parts)
+    return _over_dataset(
+        model.embed, model, dataset, batch_size=batch_size, description="embedding", progress=progress
+    )
 
 
-@torch.no_grad()
 def predict_logits(
     model: Any, dataset: Dataset, *, batch_size: int = 256, progress: bool = False
 ) -> NDArray[np.float32]:
     """Classify recordings without augmentation, in evaluation mode and float32.
 
+    The logits of a recording longer than `config.num_samples` are the mean over its windows of that length:
+    what the classification layer makes of the recording's embedding, see `embed`.
+
     Args:
         model: a classifier; its mode is restored afterwards.
         dataset: with a signal column.
-        batch_size: recordings per forward pass.
+        batch_size: windows per forward pass; a recording no longer than the model's window is one.
         progress: whether to show a progress bar.
 
     Returns:
         logits (recordings, labels).
     """
-    was_training = model.training
-    model.eval()
-    parts = [
-        model(signal.to(model.device)).logits.cpu().numpy()
-        for signal in _signals(
-            dataset, model.config, batch_size=batch_size, description="predicting", progress=progress
-        )
-    ]
-    model.train(was_training)
-    return np.concatenate(parts)
+    return _over_dataset(
+        lambda signal: model(signal).logits,
+        model,
+        dataset,
+        batch_size=batch_size,
+        description="predicting",
+        progress=progress,
+    )

@@ -25,7 +25,7 @@ from ssl_ecg_hf.evaluation.degradations import (
     Recording,
     Signal,
 )
-from ssl_ecg_hf.evaluation.inference import signal_table
+from ssl_ecg_hf.evaluation.inference import over_windows, recordings_at_once, signal_table
 from ssl_ecg_hf.evaluation.metrics import classification_metrics
 from ssl_ecg_hf.evaluation.predictions import Predictions
 
@@ -46,12 +46,12 @@ def predict_under(
     """Classify recordings under a condition, in evaluation mode and float32.
 
     Args:
-        condition: what is done to each recording first.
+        condition: what is done to each recording first, all of it where it is longer than the model's window.
         model: a classifier; its mode is restored afterwards.
         dataset: with a signal column. A recording's randomness comes from the seed and its ``ecg_id``, or its
             place in the dataset where there is no such column.
         seed: of all randomness, 0 or more.
-        batch_size: recordings per forward pass.
+        batch_size: windows per forward pass; a recording no longer than the model's window is one.
         progress: whether to show a progress bar, on a terminal.
 
     Returns:
@@ -76,16 +76,24 @@ def predict_under(
     was_training = model.training
     model.eval()
     try:
-        starts = range(0, len(table), batch_size)
+        step = recordings_at_once(table, model.config, batch_size=batch_size)
+        starts = range(0, len(table), step)
         bar = tqdm(starts, desc=condition.name, disable=None if progress else True, leave=False)
         for start in bar:
-            rows = range(start, min(start + batch_size, len(table)))
+            rows = range(start, min(start + step, len(table)))
             signals = to_millivolts(collate(table.__getitems__(rows))).numpy()
             changed = [change(*pair) for pair in zip(signals, numbers[rows].tolist(), strict=True)]
             batch = torch.from_numpy(np.stack([signal for signal, _ in changed]).astype(np.float32))
             masks = [mask for _, mask in changed if mask is not None]
             lead_mask = torch.from_numpy(np.stack(masks)).to(model.device) if masks else None
-            parts.append(model(batch.to(model.device), lead_mask=lead_mask).logits.cpu().numpy())
+            logits = over_windows(
+                lambda windows, mask: model(windows.to(model.device), lead_mask=mask).logits,
+                batch,
+                lead_mask,
+                length=model.config.num_samples,
+                batch_size=batch_size,
+            )
+            parts.append(logits.cpu().numpy())
     finally:
         model.train(was_training)
     return np.concatenate(parts)

@@ -111,8 +111,8 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         lines += [
             "",
             "Differences of the mean test macro AUROC; interval and p from a paired bootstrap of the test "
-            f"patients, p corrected by Holm ({DRAWS:,} draws cannot show less than {2 / (DRAWS + 1):.3f} before "
-            "the correction); d is Cohen's, of the paired seeds:",
+            f"patients, p corrected by Holm ({DRAWS:,} draws cannot show less than {2 / (DRAWS + 1):.3f} "
+            "before the correction); d is Cohen's, of the paired seeds:",
             "",
         ]
     for entry in summary["comparisons"]:

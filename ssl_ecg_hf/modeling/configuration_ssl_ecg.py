@@ -20,7 +20,9 @@ class SslEcgConfig(PreTrainedConfig):
         sampling_rate (`float`, defaults to 100):
             Samples per second (Hz) that the weights were trained on.
         num_samples (`int`, defaults to 1000):
-            Length of the window (samples) that the feature extractor produces. The encoders take any length.
+            Length of the window (samples). A longer recording is seen through windows of this length: a
+            random one in training, all of them, averaged, in evaluation and by the pipeline. A shorter one is
+            padded by the feature extractor; the encoders take any length.
         normalization (`"fixed"` or `"zscore"`, defaults to `"fixed"`):
             Applied inside the model. `"fixed"` divides millivolts by `normalization_scale` and so keeps
             voltage, which is diagnostic; `"zscore"` standardises each lead of each recording.

@@ -1,4 +1,4 @@
-"""Gathering embeddings from all processes without cutting the gradient."""
+"""Gathering embeddings and ids from all processes without cutting the gradient."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def gather_batch(local: Tensor) -> tuple[Tensor, int]:
     the tensor itself is returned.
 
     Args:
-        local: (batch, ...) of this process.
+        local: (batch, ...) of this process; integers have no gradient.
 
     Returns:
         (batch * processes, ...) in rank order, and the index of the first local row in it.

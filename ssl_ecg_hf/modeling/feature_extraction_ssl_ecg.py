@@ -15,6 +15,7 @@ from transformers import BatchFeature, FeatureExtractionMixin
 from .configuration_ssl_ecg import STANDARD_LEADS, SslEcgConfig
 from .limb_leads_ssl_ecg import LIMB_LEADS, derive_limb_lead
 from .resampling_ssl_ecg import resample, resampled_length
+from .windows_ssl_ecg import window_starts
 
 # Unicode has two signs for micro: U+00B5 and U+03BC.
 MILLIVOLTS: dict[str, float] = {"mV": 1.0, "uV": 1e-3, "\u00b5V": 1e-3, "\u03bcV": 1e-3, "V": 1e3}
@@ -151,8 +152,9 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
     Args:
         leads: names of the leads of the model, in its order; default the 12 standard leads.
         sampling_rate: sampling rate of the model in Hz.
-        num_samples: length of the model's input; longer recordings are cropped around their centre, shorter
-            ones padded with zeros on the right (with a warning if they differ by more than a tenth of it).
+        num_samples: length of the model's window; longer recordings are cropped around their centre, unless a
+            call asks for all their windows, shorter ones are padded with zeros on the right (with a warning
+            if they differ by more than a tenth of it).
         nan_policy: what to do with NaN and infinite samples: ``"raise"``, ``"interpolate"`` (linearly within
             the lead) or ``"zero"``.
         missing_leads: what to do with leads without information: ``"mask"`` or ``"raise"``.
@@ -220,6 +222,7 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
         sampling_rate: float | None = None,
         leads: Sequence[str] | str | None = None,
         unit: str | None = None,
+        long_recordings: Literal["crop", "windows"] = "crop",
         return_tensors: str | None = None,
     ) -> BatchFeature:
         """Prepare one recording or a batch of recordings that share sampling rate, leads and unit.
@@ -231,15 +234,22 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
             leads: one name per row of a recording, or ``"standard"`` for I, II, III, aVR, aVL, aVF, V1..V6.
                 Required.
             unit: of the numbers in ``signal``: "mV", "uV" (also "µV") or "V". Required.
+            long_recordings: what is done to a recording longer than the model's window: ``"crop"`` keeps its
+                middle, ``"windows"`` divides it into windows that overlap by half and cover all of it. These
+                come in place of the batch, so only one recording can be prepared at once: average the
+                model's logits, or embeddings, over the first axis. (The pipeline does this by itself.)
             return_tensors: "pt" for tensors; default NumPy arrays.
 
         Returns:
-            ``input_values``, float32 of shape (batch, leads, samples) in mV, and ``lead_mask``, bool of shape
-            (batch, leads), True where the lead was measured or computed from two others.
+            ``input_values``, float32 of shape (batch or windows, leads, samples) in mV, and ``lead_mask``,
+            bool of shape (batch or windows, leads), True where the lead was measured or computed from two
+            others.
 
         Raises:
             ValueError: if something is not stated, or the statement does not fit the signal.
         """
+        if long_recordings not in ("crop", "windows"):
+            raise ValueError(f"long_recordings={long_recordings!r}; expected 'crop' or 'windows'")
         if sampling_rate is None or leads is None or unit is None:
             given = {"sampling_rate": sampling_rate, "leads": leads, "unit": unit}
             absent = ", ".join(name for name, value in given.items() if value is None)
@@ -260,26 +270,44 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
                 f"{MIN_RATE:g} Hz: state samples per second, and times in seconds"
             )
         names = _lead_names(leads)
+        recordings = _split_batch(signal)
+        whole = long_recordings == "windows"
+        if whole and len(recordings) > 1:
+            raise ValueError(
+                f"long_recordings='windows' was given {len(recordings)} recordings, whose windows could not "
+                "be told apart; prepare one at a time, or use the pipeline"
+            )
         prepared = []
-        for recording in _split_batch(signal):  # no comprehension: warnings point `stacklevel` frames up
+        for recording in recordings:  # no comprehension: warnings point `stacklevel` frames up
             prepared.append(
-                self._prepare(recording, names=names, sampling_rate=float(sampling_rate), unit=unit)
+                self._prepare(
+                    recording, names=names, sampling_rate=float(sampling_rate), unit=unit, whole=whole
+                )
             )
         batch = {
-            "input_values": np.stack([values for values, _ in prepared]),
-            "lead_mask": np.stack([mask for _, mask in prepared]),
+            "input_values": np.concatenate([windows for windows, _ in prepared]),
+            "lead_mask": np.stack([mask for windows, mask in prepared for _ in windows]),
         }
         return BatchFeature(batch, tensor_type=return_tensors)
 
     def _prepare(
-        self, signal: NDArray[np.float64], *, names: Sequence[str], sampling_rate: float, unit: str
+        self,
+        signal: NDArray[np.float64],
+        *,
+        names: Sequence[str],
+        sampling_rate: float,
+        unit: str,
+        whole: bool,
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """One recording as windows (count, leads, samples), and which leads are known, (leads,)."""
         _check_shape(signal, names=names, sampling_rate=sampling_rate)
         measured = self._measured_leads(signal, names=names)
         in_mv = np.stack(list(measured.values())) * MILLIVOLTS[unit]
         check_amplitude(in_mv, smallest=self.min_amplitude_mv, largest=self.max_amplitude_mv)
         ordered, present = self._order_leads(dict(zip(measured, in_mv, strict=True)), names=names)
-        return self._fit_window(ordered, sampling_rate=sampling_rate), present
+        if whole and resampled_length(signal.shape[1], sampling_rate, self.sampling_rate) > self.num_samples:
+            return self._all_windows(ordered, sampling_rate=sampling_rate), present
+        return self._fit_window(ordered, sampling_rate=sampling_rate)[None], present
 
     def _measured_leads(
         self, signal: NDArray[np.float64], *, names: Sequence[str]
@@ -340,7 +368,10 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
                 message += "the rest is padded with zeros"
             else:
                 first, last = start / self.sampling_rate, (start + self.num_samples) / self.sampling_rate
-                message += f"only its middle, {first:.4g} to {last:.4g} s, is used"
+                message += (
+                    f"only its middle, {first:.4g} to {last:.4g} s, is used; long_recordings='windows' gives "
+                    "all of it"
+                )
             warnings.warn(message, stacklevel=4)
         stop = min(length, start + self.num_samples)
         window = resample(
@@ -348,6 +379,19 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
         )
         padding = self.num_samples - window.shape[1]
         return np.pad(window, ((0, 0), (0, padding))).astype(np.float32)
+
+    def _all_windows(self, signal: NDArray[np.float64], *, sampling_rate: float) -> NDArray[np.float32]:
+        """Resample to the model's rate, then divide into windows (count, leads, num_samples)."""
+        length = resampled_length(signal.shape[1], sampling_rate, self.sampling_rate)
+        resampled = np.empty((len(signal), length), dtype=np.float32)
+        # Piece by piece: the weights of the interpolation take far more memory than the recording.
+        for start in range(0, length, self.num_samples):
+            stop = min(length, start + self.num_samples)
+            resampled[:, start:stop] = resample(
+                signal, source_rate=sampling_rate, target_rate=self.sampling_rate, start=start, stop=stop
+            )
+        starts = window_starts(length, self.num_samples)
+        return np.stack([resampled[:, start : start + self.num_samples] for start in starts])
 
 
 __all__ = ["SslEcgFeatureExtractor", "check_amplitude"]

@@ -247,6 +247,15 @@ class SslEcgForPreTraining(SslEcgPreTrainedModel):
 
     main_input_name = "views"
 
+    @property
+    def wanted_columns(self) -> dict[str, str]:
+        """Arguments of `forward` beyond the views, and the integer columns of a dataset that fill them.
+
+        By default none. The Trainer of this package delivers each as an int64 tensor whose first axis is the
+        batch, a missing value as a negative number.
+        """
+        return {}
+
     def view_groups(self, views: Tensor, *, separate: bool) -> list[Tensor]:
         """Divide views into those that pass through the network together and share batch statistics.
 
@@ -285,6 +294,19 @@ class SslEcgForPreTraining(SslEcgPreTrainedModel):
         Args:
             progress: fraction of training done, in [0, 1].
         """
+
+
+def classification_loss(logits: Tensor, labels: Tensor, problem_type: str | None) -> Tensor:
+    """Return the cross-entropy of a single-label problem, else the mean binary cross-entropy of all labels.
+
+    Args:
+        logits: (batch, labels).
+        labels: (batch,) class indices, or (batch, labels) multi-hot.
+        problem_type: of the configuration.
+    """
+    if problem_type == "single_label_classification":
+        return F.cross_entropy(logits, labels)
+    return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
 
 
 class SslEcgForSequenceClassification(SslEcgPreTrainedModel):
@@ -336,11 +358,7 @@ class SslEcgForSequenceClassification(SslEcgPreTrainedModel):
         """
         pooled = self.embed(input_values, lead_mask)
         logits = self.classifier(self.dropout(pooled).to(self.classifier.weight.dtype)).float()
-        loss = None
-        if labels is not None and self.config.problem_type == "single_label_classification":
-            loss = F.cross_entropy(logits, labels)
-        elif labels is not None:
-            loss = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+        loss = None if labels is None else classification_loss(logits, labels, self.config.problem_type)
         return SslEcgClassifierOutput(loss=loss, logits=logits, pooler_output=pooled)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from transformers import Pipeline
 
+from .windows_ssl_ecg import AT_ONCE, average_over_windows
+
 REQUIRED = ("signal", "sampling_rate", "leads", "unit")
 
 
@@ -16,7 +18,8 @@ class EcgClassificationPipeline(Pipeline):
 
     A multi-label model gives every label its own probability (sigmoid); the labels of a single-label model
     share one (softmax). Where thresholds are known, from the call or from the model's configuration, every
-    label of a multi-label model is also called positive or not.
+    label of a multi-label model is also called positive or not. A recording longer than the model's window is
+    seen through windows of that length, which overlap by half; their logits are averaged.
 
     Args of a call:
         inputs: a mapping, or a list of mappings, with ``signal`` of shape (leads, samples), ``sampling_rate``
@@ -27,7 +30,8 @@ class EcgClassificationPipeline(Pipeline):
 
     Returns of a call:
         Per recording a list of ``{"label": str, "score": float}``, and ``"positive": bool`` where there is a
-        threshold. One such list for a mapping, a list of them for a list.
+        threshold, and ``"windows": int`` where the average is over more than one. One such list for a
+        mapping, a list of them for a list.
 
     Raises:
         ValueError: if a recording does not state what it must, or the threshold does not fit the model.
@@ -46,7 +50,11 @@ class EcgClassificationPipeline(Pipeline):
         return {}, {}, {name: value for name, value in given.items() if value is not None}
 
     def preprocess(self, input_: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-        """Prepare one recording: ``input_values`` (1, leads, samples) in mV and ``lead_mask`` (1, leads)."""
+        """Prepare one recording for a batch.
+
+        Returns:
+            ``windows`` (1, count, leads, samples) in mV, ``lead_mask`` (1, leads) and ``counts`` (1,).
+        """
         if not isinstance(input_, Mapping) or not all(key in input_ for key in REQUIRED):
             given = sorted(map(str, input_)) if isinstance(input_, Mapping) else f"a {type(input_).__name__}"
             raise ValueError(
@@ -54,10 +62,40 @@ class EcgClassificationPipeline(Pipeline):
                 "sampling_rate in Hz, leads (one name per row, or 'standard') and unit ('mV', 'uV' or 'V')"
             )
         stated = {key: input_[key] for key in REQUIRED}
-        return dict(self.feature_extractor(**stated, return_tensors="pt"))
+        features = self.feature_extractor(**stated, long_recordings="windows", return_tensors="pt")
+        windows = features["input_values"]
+        return {
+            # The second of four axes is the one that Pipeline pads where the recordings of a batch differ.
+            "windows": windows[None],
+            "lead_mask": features["lead_mask"][:1],
+            "counts": torch.tensor([len(windows)]),
+        }
+
+    def average_logits(
+        self, recordings: Sequence[torch.Tensor], lead_mask: torch.Tensor, *, batch_size: int = AT_ONCE
+    ) -> torch.Tensor:
+        """Classify the windows of recordings and average them.
+
+        Args:
+            recordings: the windows of each recording, (count, leads, samples) in mV.
+            lead_mask: (recordings, leads).
+            batch_size: windows per forward pass.
+
+        Returns:
+            logits (recordings, labels).
+        """
+        return average_over_windows(
+            lambda windows, mask: self.model(windows, lead_mask=mask).logits,
+            recordings,
+            lead_mask,
+            batch_size=batch_size,
+        )
 
     def _forward(self, input_tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return {"logits": self.model(**input_tensors).logits}
+        counts = input_tensors["counts"]
+        padded = zip(input_tensors["windows"], counts.tolist(), strict=True)
+        recordings = [windows[:count] for windows, count in padded]
+        return {"logits": self.average_logits(recordings, input_tensors["lead_mask"]), "counts": counts}
 
     def postprocess(
         self,
@@ -65,7 +103,7 @@ class EcgClassificationPipeline(Pipeline):
         top_k: int | None = None,
         threshold: float | Sequence[float] | None = None,
     ) -> list[dict[str, Any]]:
-        """Turn the logits of one recording, shape (1, labels), into labels with probabilities."""
+        """Turn ``logits`` (1, labels) and ``counts`` (1,) of one recording into labels with probabilities."""
         config = self.model.config
         logits = model_outputs["logits"][0].float()
         # As in the model's loss: labels are independent unless the model says otherwise.
@@ -85,6 +123,9 @@ class EcgClassificationPipeline(Pipeline):
                 raise ValueError(f"{len(limits)} thresholds for {len(scores)} labels; give one per label")
             for result, limit in zip(results, limits, strict=True):
                 result["positive"] = result["score"] >= limit
+        if (count := int(model_outputs["counts"])) > 1:
+            for result in results:
+                result["windows"] = count
         if top_k is not None:
             results = sorted(results, key=lambda result: -result["score"])[:top_k]
         return results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ from ssl_ecg_hf.training.losses import build_loss
 from ssl_ecg_hf.training.resident import ROW, ResidentTable
 from ssl_ecg_hf.training.resuming import ResumeAtTheSameBatch
 from ssl_ecg_hf.training.sampling import LabelSampler
-from ssl_ecg_hf.training.views import make_views, seeded_generator
+from ssl_ecg_hf.training.views import make_views, random_windows, seeded_generator
+from ssl_ecg_hf.training.window_average import WindowAverage
 
 EVALUATION_KEY = 2**31  # in place of a step: every evaluation sees the same views
 NEIGHBOURS = 20  # of the kNN probe
@@ -81,6 +83,17 @@ def _readable(dataset: Any, config: SslEcgConfig, *, columns: tuple[str, ...]) -
     if isinstance(dataset, IterableDataset):
         return dataset.with_format("numpy")
     return dataset
+
+
+def _check_wanted(model: SslEcgForPreTraining, dataset: Any) -> None:
+    """Refuse a dataset without the columns that the objective asks for; rows of others show it in a batch."""
+    known = dataset.column_names if isinstance(dataset, Dataset | IterableDataset) else None
+    if known is not None and (missing := sorted(set(model.wanted_columns.values()) - set(known))):
+        raise ValueError(
+            f"{type(model).__name__} with objective_options {model.config.objective_options} needs the "
+            f"columns {missing} in training and evaluation; the dataset has {known}: add them, or switch "
+            "the option off"
+        )
 
 
 def _synchronized(model: Any, args: TrainingArguments) -> Any:
@@ -135,9 +148,13 @@ class SslEcgTrainer(Trainer):
     Datasets are `datasets.Dataset`s with a column `signal` (floats, mV) or `signal_uv` (integers,
     microvolts) of shape (leads, samples), and `labels` (multi-hot) for a classifier; a streamed
     `datasets.IterableDataset` or any other dataset may yield such rows. Signals are converted and augmented
-    in batches on the model's device. A pretraining model gets `views`, a classifier `input_values`. Random
-    numbers of the augmentation are a function of (seed, process, step), so a resumed run repeats the
-    uninterrupted one.
+    in batches on the model's device. A pretraining model gets `views` and what its `wanted_columns` name, a
+    classifier `input_values`. Random numbers of crops and augmentation are a function of (seed, process,
+    step), so a resumed run repeats the uninterrupted one.
+
+    Recordings longer than `config.num_samples` are seen through windows of that length: a random one for each
+    view (pretraining) or for each recording and step (classifier). The evaluation of a classifier averages
+    its logits over all windows.
 
     Args:
         model: an SslEcg model with a loss.
@@ -150,7 +167,7 @@ class SslEcgTrainer(Trainer):
         kwargs: further arguments of `Trainer`.
 
     Raises:
-        ValueError: if a dataset's lead count or sampling rate does not fit the model.
+        ValueError: if a dataset's lead count or sampling rate does not fit the model, or it lacks a column.
 
     Example:
         ```python
@@ -189,7 +206,12 @@ class SslEcgTrainer(Trainer):
         self.classification_loss: Callable[[Tensor, Tensor], Tensor] | None = None
         self._step_key, self._micro_step = -1, 0
         self._evaluations = 0
-        columns = () if self.is_pretraining else ("labels",)
+        self._wanted: dict[str, str] = {}
+        if self.is_pretraining:
+            self._wanted = model.wanted_columns
+            for dataset in (train_dataset, eval_dataset):
+                _check_wanted(model, dataset)
+        columns = tuple(self._wanted.values()) if self.is_pretraining else ("labels",)
         train_dataset = _readable(train_dataset, model.config, columns=columns)
         eval_dataset = _readable(eval_dataset, model.config, columns=columns)
         if augmentation is None:
@@ -220,7 +242,7 @@ class SslEcgTrainer(Trainer):
         super().__init__(
             model=model,
             args=args,
-            data_collator=collate,
+            data_collator=partial(collate, integers=tuple(self._wanted.values())),
             train_dataset=train_dataset,
             eval_dataset=eval_dataset,
             **kwargs,
@@ -254,13 +276,14 @@ class SslEcgTrainer(Trainer):
                 num_views=self.options.num_views,
                 sampling_rate=float(self.model.config.sampling_rate),
                 generator=self._generator(signal.device),
+                num_samples=self.model.config.num_samples,
             )
-            return {"views": views}
+            return {"views": views, **{name: batch[column] for name, column in self._wanted.items()}}
         if self.model.training:
+            generator = self._generator(signal.device)
+            signal = random_windows(signal, self.model.config.num_samples, generator=generator)
             signal = self.augmentation(
-                signal,
-                sampling_rate=float(self.model.config.sampling_rate),
-                generator=self._generator(signal.device),
+                signal, sampling_rate=float(self.model.config.sampling_rate), generator=generator
             )
         return {"input_values": signal, **({"labels": batch["labels"]} if "labels" in batch else {})}
 
@@ -299,6 +322,11 @@ class SslEcgTrainer(Trainer):
         return optimizer
 
     # ---- evaluation ----
+
+    def prediction_step(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Evaluate a batch as the Trainer does; a classifier sees all of a long recording."""
+        whole = model if self.is_pretraining else WindowAverage(model, self.model.config)
+        return super().prediction_step(whole, inputs, *args, **kwargs)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """Run the Trainer's loop; in pretraining add the kNN probe every few evaluations."""

@@ -202,10 +202,10 @@ def test_a_refused_file_alone_is_one_line(
 def test_warnings_name_their_recordings(
     classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = [save_recording(tmp_path / f"{name}.npy", 6000) for name in "abc"]
+    files = [save_recording(tmp_path / f"{name}.npy", 400) for name in "abc"]
     assert main(["predict", str(classifier), *files, "--json", *SHORT]) == 0
     captured = capsys.readouterr()
-    note = "the recording lasts 60 s, the model expects 10 s: only its middle, 25 to 35 s, is used"
+    note = "the recording lasts 4 s, the model expects 10 s: the rest is padded with zeros"
     assert captured.err == f"ssl-ecg predict: warning: {files[0]} (and 2 others): {note}\n"
     assert [json.loads(line)["warnings"] for line in captured.out.splitlines()] == [[note]] * 3
 

@@ -70,3 +70,38 @@ def test_broken_samples_are_refused(value: float) -> None:
         collate({"signal": signal})
     with pytest.raises(ValueError, match="2 samples"):
         collate([{"signal": row} for row in signal])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([3, 2**62 + 1], [3, 2**62 + 1]),
+        ([3, None], [3, -1]),
+        ([np.int64(3), np.float64("nan")], [3, -1]),
+        ([12.0, 2.0**53 - 1], [12, 2**53 - 1]),
+        ([None, None], [-1, -1]),
+    ],
+)
+def test_integers_of_rows_may_be_missing(values: list[Any], expected: list[int]) -> None:
+    rows = [{"signal": [[0.5]], "id": value, "age": 50} for value in values]
+    batch = collate(rows, integers=["id"])
+    assert set(batch) == {"signal", "id"}
+    assert batch["id"].dtype == torch.int64
+    assert batch["id"].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "values", [["a", "b"], [0.5, 1.0], [np.inf, 1.0], [2.0**53, 1.0], np.array([2.0**24, 1.0], np.float32)]
+)
+@pytest.mark.parametrize("form", ["rows", "arrays"])
+def test_what_is_no_exact_integer_is_refused(values: Any, form: str) -> None:
+    rows = [{"id": value} for value in values]
+    batch = rows if form == "rows" else {"id": np.asarray(values)}
+    with pytest.raises(ValueError, match=r"column 'id' holds .*; expected integers, each exact"):
+        collate(batch, integers=["id"])
+
+
+@pytest.mark.parametrize("batch", [{"signal": np.zeros((1, 1, 1))}, [{"signal": [[0.0]], "age": 3}]])
+def test_an_absent_column_of_integers_is_named(batch: Any) -> None:
+    with pytest.raises(ValueError, match=r"no column \['patient_id'\].*'signal'\]"):
+        collate(batch, integers=["patient_id"])

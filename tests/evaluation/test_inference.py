@@ -7,7 +7,9 @@ import pytest
 import torch
 from datasets import Dataset
 
+from ssl_ecg_hf.evaluation.degradations import Clean, MissingLeads
 from ssl_ecg_hf.evaluation.inference import embed, predict_logits, signal_table
+from ssl_ecg_hf.evaluation.robustness import predict_under
 from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification, SslEcgForSimCLR
 
 ENCODER: dict[str, Any] = {"hidden_sizes": [8, 16], "kernel_sizes": [5, 3], "strides": [2, 2]}
@@ -84,3 +86,62 @@ def test_recordings_in_another_unit_are_refused(scale: float, mistake: str) -> N
     data = Dataset.from_dict({"signal": (microvolts * scale).tolist()})
     with pytest.raises(ValueError, match=f"column 'signal' of the dataset: .*{mistake}"):
         signal_table(data, CONFIG)
+
+
+# ---- recordings longer than the window ----
+
+
+def long_dataset(count: int = 5, samples: int = 150) -> Dataset:
+    microvolts = np.random.default_rng(0).normal(0, 700, (count, 12, samples)) * np.linspace(0.2, 2, samples)
+    return Dataset.from_dict({"signal_uv": microvolts.astype(np.int16).tolist()})
+
+
+STARTS = (0, 30, 60, 90)  # of windows of 60 samples in 150
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 256])
+def test_windows_of_long_recordings_are_averaged(batch_size: int) -> None:
+    torch.manual_seed(0)
+    model = SslEcgForSequenceClassification(CONFIG).eval()
+    seen: list[int] = []
+    model.encoder.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+    data = long_dataset()
+    embeddings, logits = (fn(model, data, batch_size=batch_size) for fn in (embed, predict_logits))
+    assert max(seen) <= batch_size
+    signal = torch.tensor(data["signal_uv"]) / 1000
+    with torch.no_grad():
+        outputs = [model(signal[..., start : start + 60]) for start in STARTS]
+    mean_embedding = torch.stack([output.pooler_output for output in outputs]).mean(dim=0)
+    mean_logits = torch.stack([output.logits for output in outputs]).mean(dim=0)
+    np.testing.assert_allclose(embeddings, mean_embedding.numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(logits, mean_logits.numpy(), rtol=1e-5, atol=1e-6)
+    of_mean = model.classifier(mean_embedding).detach().numpy()
+    np.testing.assert_allclose(logits, of_mean, rtol=1e-5, atol=1e-6)
+    assert np.abs(logits - outputs[1].logits.numpy()).max() > 1e-3
+
+
+@pytest.mark.parametrize("samples", [40, 60])
+def test_recordings_that_are_not_longer_give_the_same_bits_as_the_model(samples: int) -> None:
+    model = SslEcgForSequenceClassification(CONFIG).eval()
+    data = long_dataset(samples=samples)
+    with torch.no_grad():
+        expected = model(torch.tensor(data["signal_uv"]) / 1000)
+    np.testing.assert_array_equal(embed(model, data), expected.pooler_output.numpy())
+    np.testing.assert_array_equal(predict_logits(model, data), expected.logits.numpy())
+
+
+@pytest.mark.parametrize("batch_size", [2, 256])
+def test_conditions_act_on_the_whole_recording_and_windows_are_averaged(batch_size: int) -> None:
+    model = SslEcgForSequenceClassification(CONFIG).eval()
+    data = long_dataset()
+    clean = predict_under(Clean(), model, data, batch_size=batch_size)
+    np.testing.assert_allclose(clean, predict_logits(model, data), rtol=1e-5, atol=1e-6)
+    signal = torch.tensor(data["signal_uv"]) / 1000
+    signal[:, 7] = 0.0
+    with torch.no_grad():
+        expected = torch.stack([model(signal[..., start : start + 60]).logits for start in STARTS]).mean(
+            dim=0
+        )
+    condition = MissingLeads(group="missing", label="V2", leads=("V2",))
+    found = predict_under(condition, model, data, batch_size=batch_size)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-6)

@@ -149,7 +149,11 @@ def test_remote_code_with_other_leads_replaces_an_earlier_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    # Another test may have imported remote code from another cache.
+    others = [place for place in sys.path if not (Path(place) / "transformers_modules").is_dir()]
+    monkeypatch.setattr(sys, "path", others)
+    for name in [name for name in sys.modules if name.split(".")[0] == "transformers_modules"]:
+        monkeypatch.delitem(sys.modules, name)
     source = str(Path(modeling.__file__).parent)
     remote = dynamic_module_utils.get_class_from_dynamic_module(
         "modeling_ssl_ecg.SslEcgForSequenceClassification", source

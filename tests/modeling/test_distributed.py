@@ -24,13 +24,18 @@ rank = dist.get_rank()
 inputs = torch.load(sys.argv[1])
 weight = inputs["weight"].requires_grad_()
 rows = slice(3 * rank, 3 * rank + 3)
-loss = nt_xent_loss(inputs["x"][rows] @ weight, temperature=0.2)
-loss.backward()
-# What DistributedDataParallel does with gradients: the mean over processes.
-dist.all_reduce(weight.grad)
-total = loss.detach().clone()
-dist.all_reduce(total)
-torch.save({"loss": total / 2, "gradient": weight.grad / 2}, f"{sys.argv[2]}/{rank}.pt")
+found = {}
+for name, ids in inputs["patients"].items():
+    weight.grad = None
+    ids = None if ids is None else ids[rows]
+    loss = nt_xent_loss(inputs["x"][rows] @ weight, temperature=0.2, patient_ids=ids)
+    loss.backward()
+    # What DistributedDataParallel does with gradients: the mean over processes.
+    dist.all_reduce(weight.grad)
+    total = loss.detach().clone()
+    dist.all_reduce(total)
+    found[name] = {"loss": total / 2, "gradient": weight.grad / 2}
+torch.save(found, f"{sys.argv[2]}/{rank}.pt")
 dist.destroy_process_group()
 """
 
@@ -47,7 +52,9 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(6, 3, 10, generator=generator)
     weight = torch.randn(10, 5, generator=generator)
-    torch.save({"x": x, "weight": weight}, tmp_path / "inputs.pt")
+    # Patient 7 has recordings in both processes, and each of them has an unknown patient.
+    patients = {"ignored": None, "known": torch.tensor([7, -1, 8, 7, -1, 7])}
+    torch.save({"x": x, "weight": weight, "patients": patients}, tmp_path / "inputs.pt")
     (tmp_path / "worker.py").write_text(WORKER, encoding="utf-8")
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
@@ -62,9 +69,10 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
 
     weight.requires_grad_()
-    expected = nt_xent_loss(x @ weight, temperature=0.2)
-    expected.backward()
-    for rank in range(2):
-        found = torch.load(tmp_path / f"{rank}.pt")
-        torch.testing.assert_close(found["loss"], expected.detach(), rtol=0, atol=1e-6)
-        torch.testing.assert_close(found["gradient"], weight.grad, rtol=0, atol=1e-6)
+    for name, ids in patients.items():
+        expected = nt_xent_loss(x @ weight, temperature=0.2, patient_ids=ids)
+        (gradient,) = torch.autograd.grad(expected, weight)
+        for rank in range(2):
+            found = torch.load(tmp_path / f"{rank}.pt")[name]
+            torch.testing.assert_close(found["loss"], expected.detach(), rtol=0, atol=1e-6)
+            torch.testing.assert_close(found["gradient"], gradient, rtol=0, atol=1e-6)

@@ -306,6 +306,66 @@ def test_longer_recordings_are_cropped_around_their_centre(extractor: SslEcgFeat
     np.testing.assert_array_equal(features["input_values"][0], signal[:, 250:1250].astype(np.float32))
 
 
+STATED = {"sampling_rate": 100, "leads": "standard", "unit": "mV"}
+
+
+def test_a_crop_says_how_to_get_the_rest(extractor: SslEcgFeatureExtractor) -> None:
+    with pytest.warns(UserWarning, match="long_recordings='windows' gives all of it"):
+        extractor(twelve_leads(1501), **STATED)
+
+
+def test_windows_cover_a_long_recording_without_a_warning(extractor: SslEcgFeatureExtractor) -> None:
+    signal = np.delete(twelve_leads(2501), 7, axis=0)
+    names = [name for name in STANDARD if name != "V2"]
+    with pytest.warns(UserWarning, match=r"V2 missing") as caught:
+        features = extractor(
+            signal, sampling_rate=100, leads=names, unit="mV", long_recordings="windows", return_tensors="pt"
+        )
+    assert len(caught) == 1
+    assert features["input_values"].shape == (5, 12, 1000)
+    assert features["lead_mask"].shape == (5, 12)
+    assert not features["lead_mask"][:, 7].any()
+    assert int(features["lead_mask"].sum()) == 5 * 11
+    for window, start in zip(features["input_values"].numpy(), (0, 375, 750, 1125, 1501), strict=True):
+        np.testing.assert_array_equal(
+            np.delete(window, 7, axis=0), signal[:, start : start + 1000].astype(np.float32)
+        )
+
+
+@pytest.mark.parametrize("num_samples", [400, 950, 1000])
+def test_windows_of_a_recording_that_is_not_longer_are_the_recording(
+    extractor: SslEcgFeatureExtractor, num_samples: int
+) -> None:
+    signal = twelve_leads(num_samples)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cropped, windows = (
+            extractor(signal, **STATED, long_recordings=choice) for choice in ("crop", "windows")
+        )
+    for name in ("input_values", "lead_mask"):
+        np.testing.assert_array_equal(windows[name], cropped[name])
+
+
+@pytest.mark.parametrize("rate", [500.0, 257.0])
+def test_windows_of_another_rate_are_parts_of_the_resampled_whole(rate: float) -> None:
+    signal = twelve_leads(round(7.3 * rate))
+    features = SslEcgFeatureExtractor(num_samples=200)(
+        signal, sampling_rate=rate, leads="standard", unit="mV", long_recordings="windows"
+    )
+    whole = resample(signal, source_rate=rate, target_rate=100.0).astype(np.float32)
+    starts = (0, 88, 176, 265, 353, 441, 530)
+    assert whole.shape == (12, 730)
+    expected = np.stack([whole[:, start : start + 200] for start in starts])
+    np.testing.assert_array_equal(features["input_values"], expected)
+
+
+def test_windows_of_several_recordings_are_refused(extractor: SslEcgFeatureExtractor) -> None:
+    with pytest.raises(ValueError, match="was given 2 recordings, whose windows could not be told apart"):
+        extractor([twelve_leads(), twelve_leads()], **STATED, long_recordings="windows")
+    with pytest.raises(ValueError, match="long_recordings='keep'; expected 'crop' or 'windows'"):
+        extractor(twelve_leads(), **STATED, long_recordings="keep")
+
+
 def test_shorter_recordings_are_padded_on_the_right(extractor: SslEcgFeatureExtractor) -> None:
     signal = twelve_leads(400)
     with pytest.warns(UserWarning, match="lasts 4 s, the model expects 10 s"):

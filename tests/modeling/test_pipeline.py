@@ -86,6 +86,60 @@ def test_lists_and_batches_give_one_result_per_recording() -> None:
             assert [e["score"] for e in result] == pytest.approx([e["score"] for e in expected], abs=1e-6)
 
 
+def long_recording(seed: int, seconds: float) -> dict[str, Any]:
+    """A recording that grows, so that its windows differ."""
+    samples = round(100 * seconds)
+    signal = np.random.default_rng(seed).normal(0.0, 0.5, (12, samples)) * np.linspace(0.2, 2, samples)
+    return recording(signal=signal)
+
+
+def test_a_long_recording_is_the_mean_of_the_logits_of_its_windows() -> None:
+    pipeline = make_pipeline(thresholds=[0.5, 0.5, 0.5])
+    with torch.no_grad():
+        pipeline.model.classifier.weight.normal_(0.0, 1.0)
+    long = long_recording(0, 25.0)
+    found = pipeline(long)
+    assert [entry["windows"] for entry in found] == [4, 4, 4]
+    windows = [recording(signal=long["signal"][:, start : start + 1000]) for start in (0, 500, 1000, 1500)]
+    scores = np.array([[entry["score"] for entry in pipeline(window)] for window in windows])
+    logits = np.log(scores / (1 - scores))
+    assert np.ptp(logits, axis=0).min() > 0.1
+    expected = 1 / (1 + np.exp(-logits.mean(axis=0)))
+    assert [entry["score"] for entry in found] == pytest.approx(expected, abs=1e-5)
+    assert [entry["positive"] for entry in found] == (expected >= 0.5).tolist()
+    assert "windows" not in pipeline(windows[0])[0]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_long_and_short_recordings_share_a_batch(batch_size: int) -> None:
+    pipeline = make_pipeline()
+    with torch.no_grad():
+        pipeline.model.classifier.weight.normal_(0.0, 1.0)
+    recordings = [long_recording(seed, seconds) for seed, seconds in enumerate((10, 31, 10, 12.5, 20))]
+    singly = [pipeline(one) for one in recordings]
+    assert [result[0].get("windows", 1) for result in singly] == [1, 6, 1, 2, 3]
+    for result, expected in zip(pipeline(recordings, batch_size=batch_size), singly, strict=True):
+        assert [e["score"] for e in result] == pytest.approx([e["score"] for e in expected], abs=1e-6)
+        assert [e.get("windows") for e in result] == [e.get("windows") for e in expected]
+
+
+def test_minutes_are_classified_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = make_pipeline()
+    sizes: list[int] = []
+    forward = pipeline.model.forward
+
+    def spy(windows: torch.Tensor, lead_mask: torch.Tensor) -> Any:
+        sizes.append(len(windows))
+        return forward(windows, lead_mask=lead_mask)
+
+    monkeypatch.setattr(pipeline.model, "forward", spy)
+    signal = np.random.default_rng(0).normal(0.0, 0.5, (1, 36_000))  # 6 minutes
+    with pytest.warns(UserWarning, match="missing or flat"):
+        (entry, *_) = pipeline(recording(signal=signal, leads=["II"]))
+    assert entry["windows"] == 71
+    assert sizes == [64, 7]
+
+
 @pytest.mark.parametrize("given", [{"signal": np.zeros((12, 1000))}, "recording.dat", np.zeros((12, 1000))])
 def test_a_recording_must_state_how_it_was_made(given: object) -> None:
     with pytest.raises(ValueError, match="expected a mapping with signal"):

@@ -1,0 +1,101 @@
+"""Recordings longer than a model's window: where the windows lie, and the average over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+OVERLAP = 0.5  # of a window with the next one
+AT_ONCE = 64  # windows per forward pass, so that the length of a recording does not decide about memory
+
+
+def window_starts(samples: int, length: int, *, overlap: float = OVERLAP) -> list[int]:
+    """Return where the windows of a recording begin.
+
+    They are spread evenly, the first one begins with the recording and the last one ends with it, and there
+    are no more of them than the overlap needs. A recording that is not longer than a window is one.
+
+    Args:
+        samples: of the recording.
+        length: of a window in samples.
+        overlap: least share of a window, to the nearest sample, that the next one repeats, in [0, 1).
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Example:
+        >>> window_starts(2500, 1000)
+        [0, 500, 1000, 1500]
+    """
+    if samples < 1 or length < 1 or not 0 <= overlap < 1:
+        raise ValueError(
+            f"samples={samples}, length={length}, overlap={overlap}: expected positive numbers of samples "
+            "and an overlap in [0, 1)"
+        )
+    rest = max(0, samples - length)
+    step = max(1, length - round(overlap * length))
+    gaps = -(-rest // step)
+    return [rest * index // max(1, gaps) for index in range(gaps + 1)]
+
+
+def split_windows(signal: Tensor, length: int, *, overlap: float = OVERLAP) -> Tensor:
+    """Divide recordings into windows; every sample lies in at least one.
+
+    Args:
+        signal: (batch, leads, samples) in mV.
+        length: of a window in samples.
+        overlap: least share of a window that the next one repeats, see [`window_starts`].
+
+    Returns:
+        (batch, count, leads, length) in mV; recordings that are not longer than a window are left as they
+        are: (batch, 1, leads, samples).
+
+    Example:
+        >>> split_windows(torch.zeros(2, 12, 2500), 1000).shape
+        torch.Size([2, 4, 12, 1000])
+    """
+    starts = window_starts(signal.shape[-1], length, overlap=overlap)
+    return torch.stack([signal[..., start : start + length] for start in starts], dim=1)
+
+
+def average_over_windows(
+    function: Callable[[Tensor, Tensor | None], Tensor],
+    recordings: Sequence[Tensor],
+    lead_mask: Tensor | None = None,
+    *,
+    batch_size: int = AT_ONCE,
+) -> Tensor:
+    """Apply a function to the windows of recordings and average what it gives for each recording.
+
+    Average logits, not probabilities: the classification layer is linear, so the mean of the logits is the
+    logit of the mean embedding, and a classifier, a probe on embeddings and a calibration agree with each
+    other.
+
+    Args:
+        function: maps (windows, leads, length) in mV and a mask (windows, leads) or None to (windows, size).
+        recordings: the windows of each recording, (count, leads, length) in mV; the counts may differ.
+        lead_mask: (recordings, leads), true where a lead is present.
+        batch_size: windows that the function is given at once.
+
+    Returns:
+        (recordings, size).
+
+    Example:
+        >>> windows = [torch.tensor([[[1.0]], [[3.0]]]), torch.tensor([[[5.0]]])]
+        >>> average_over_windows(lambda signal, mask: signal[:, 0], windows).tolist()
+        [[2.0], [5.0]]
+    """
+    counts = [len(windows) for windows in recordings]
+    parts = torch.cat(list(recordings)).split(batch_size)
+    if lead_mask is None:
+        values = [function(part, None) for part in parts]
+    else:
+        repeats = torch.tensor(counts, device=lead_mask.device)
+        masks = lead_mask.repeat_interleave(repeats, dim=0).split(batch_size)
+        values = [function(part, mask) for part, mask in zip(parts, masks, strict=True)]
+    return torch.stack([of_one.mean(dim=0) for of_one in torch.cat(values).split(counts)])
+
+
+__all__ = ["average_over_windows", "split_windows", "window_starts"]
