@@ -26,6 +26,10 @@ def _explained(checkpoint: str | Path) -> Iterator[None]:
         raise ValueError(
             f"checkpoint {str(checkpoint)!r} is no folder, and no repository of the Hub (owner/name)"
         )
+    if not is_folder and (place := Path(checkpoint).parent).is_dir():
+        # A typing error far more likely than a repository whose owner is the name of a folder here.
+        found = sorted(path.name for path in place.iterdir() if (path / "config.json").is_file())
+        raise ValueError(f"checkpoint {checkpoint} does not exist; checkpoints in {place}: {found}")
     try:
         yield
     except StrictDataclassError as error:

@@ -67,6 +67,16 @@ def test_neither_folder_nor_repository(name: str, tmp_path: Path, monkeypatch: p
         load_config(name)
 
 
+def test_a_mistyped_folder_is_not_looked_for_on_the_hub(
+    pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs").mkdir()
+    pretrained.rename(tmp_path / "runs" / "simclr")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"runs/simclt does not exist; checkpoints in runs: \['simclr'\]"):
+        load_config("runs/simclt")
+
+
 def test_a_repository_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*args: Any, **kwargs: Any) -> None:
         raise OSError("no connection,\ntry later.")
