@@ -203,7 +203,7 @@ def main(argv: list[str]) -> None:
         stated["leads"] = "standard"
     records = read_all(files, partial(read_ecg, **stated), workers=arguments.workers)
     found = classify_all(classify, records, batch_size=arguments.batch_size)
-    results = list(tqdm(found, total=len(files), unit="ECG", disable=len(files) < MANY))
+    results = list(tqdm(found, total=len(files), unit="ECG", disable=None if len(files) >= MANY else True))
     good = [(path, entries, notes) for path, entries, notes in results if not isinstance(entries, ValueError)]
     bad = [entries for _, entries, _ in results if isinstance(entries, ValueError)]
     print_warnings((path, notes) for path, _, notes in results)

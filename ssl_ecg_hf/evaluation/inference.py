@@ -116,7 +116,9 @@ def _over_dataset(
     was_training = model.training
     model.eval()
     starts = range(0, len(table), step)
-    for start in tqdm(starts, desc=description, unit="batch", disable=not progress, leave=False):
+    for start in tqdm(
+        starts, desc=description, unit="batch", disable=None if progress else True, leave=False
+    ):
         rows = range(start, min(start + step, len(table)))
         values = over_windows(
             lambda signal, _: function(signal.to(model.device)),
