@@ -9,7 +9,11 @@ TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DO
 
 def filled(page: str) -> str:
     """Return a page with each marked place holding the file that its marker names."""
-    return TABLE.sub(lambda match: match[1] + (ROOT / match[2]).read_text(encoding="utf-8") + match[3], page)
+
+    def content(path: Path) -> str:
+        return path.read_text(encoding="utf-8") if path.is_file() else "Not run yet.\n"
+
+    return TABLE.sub(lambda match: match[1] + content(ROOT / match[2]) + match[3], page)
 
 
 if __name__ == "__main__":

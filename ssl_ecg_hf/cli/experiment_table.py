@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,29 @@ def _checked(entry: Any, known: set[str], *, needed: set[str], where: str) -> di
     return dict(entry)
 
 
+def _check_known(found: Iterable[Any], known: Collection[Any], *, where: str) -> None:
+    if unknown := [entry for entry in found if entry not in known]:
+        raise ValueError(f"{where} names {unknown}; known are {list(known)}")
+
+
+def _check_names(table: Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse fractions and methods that the table does not have: their options would never apply."""
+    fractions = table["label_fractions"]
+    _check_known(table.get("seeds_at", {}), fractions, where="seeds_at")
+    for key, method in methods.items():
+        _check_known(method.get("at", {}), fractions, where=f"'at' of method {key!r}")
+    for pair in table.get("comparisons", []):
+        _check_known(pair, methods, where="comparisons")
+    if len({method["title"] for method in methods.values()}) < len(methods):
+        raise ValueError("two methods have the same title; results are summarised by it")
+    if "robustness" in table:
+        where = "robustness"
+        robust = _checked(table[where], ROBUSTNESS_KEYS, needed=ROBUSTNESS_KEYS, where=where)
+        _check_known(robust["methods"], methods, where=where)
+        _check_known([robust["label_fraction"]], fractions, where=where)
+        _check_known([robust["seed"]], _seeds(table, robust["label_fraction"]), where=where)
+
+
 def _pretrainings(table: Mapping[str, Any], place: Path) -> dict[str, dict[int, Pretraining]]:
     """Per key the pretraining that each seed of the table starts from."""
     found: dict[str, dict[int, Pretraining]] = {}
@@ -98,7 +121,7 @@ def _pretrainings(table: Mapping[str, Any], place: Path) -> dict[str, dict[int, 
         entry = {"recipe": entry} if isinstance(entry, str) else entry
         entry = _checked(entry, PRETRAINING_KEYS, needed={"recipe"}, where=where)
         words = (str(place / entry["recipe"]), *words_of(entry.get("set", {})))
-        seeds = entry.get("seeds", table["seeds"])
+        seeds = entry.get("seeds") or table["seeds"]
         found[key] = {
             seed: Pretraining(key=key, seed=seeds[position % len(seeds)], words=words)
             for position, seed in enumerate(table["seeds"])
@@ -140,8 +163,8 @@ def read_table(path: Path) -> ExperimentTable:
     for key, method in methods.items():
         if (wanted := method.get("pretrained")) not in {None, *pretrainings}:
             raise ValueError(f"method {key!r} wants pretraining {wanted!r}; known are {sorted(pretrainings)}")
+    _check_names(table, methods)
     robust = table.get("robustness", {"methods": [], "label_fraction": None, "seed": None})
-    robust = _checked(robust, ROBUSTNESS_KEYS, needed=ROBUSTNESS_KEYS, where="robustness")
     cells = tuple(
         Cell(
             key=key,
@@ -152,7 +175,9 @@ def read_table(path: Path) -> ExperimentTable:
                 str(path.parent / method["recipe"]),
                 *words_of({**method.get("set", {}), **method.get("at", {}).get(fraction, {})}),
             ),
-            pretraining=pretrainings[method["pretrained"]][seed] if "pretrained" in method else None,
+            pretraining=(
+                None if method.get("pretrained") is None else pretrainings[method["pretrained"]][seed]
+            ),
             robustness=key in robust["methods"]
             and (fraction, seed) == (robust["label_fraction"], robust["seed"]),
         )

@@ -7,7 +7,7 @@ def main(argv: list[str]) -> None:
     """Train a classifier and print where its checkpoint lies."""
     import torch.distributed as dist
 
-    from ssl_ecg_hf.cli.parsing import parse
+    from ssl_ecg_hf.cli.parsing import data_words, parse
     from ssl_ecg_hf.data.source import DataArguments
     from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
     from ssl_ecg_hf.training.finetune import FinetuningArguments, finetune
@@ -21,6 +21,6 @@ def main(argv: list[str]) -> None:
     folder = finetune(what, data, args)
     if args.process_index == 0:
         print(f"checkpoint: {folder}")
-        print(f"next: ssl-ecg evaluate --model {folder} --data {data.data}")
+        print(f"next: ssl-ecg evaluate --model {folder} {data_words(data)}")
     if dist.is_initialized():
         dist.destroy_process_group()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,17 @@ def words_of(options: Mapping[str, Any]) -> list[str]:
         words.append(f"--{name}")
         words.extend(json.dumps(item) if isinstance(item, dict | bool) else str(item) for item in values)
     return words
+
+
+def data_words(data: Any) -> str:
+    """Return the options of `DataArguments` that differ from their defaults, for a command line to copy."""
+    default = type(data)()
+    changed = {
+        entry.name: getattr(data, entry.name)
+        for entry in fields(data)
+        if getattr(data, entry.name) != getattr(default, entry.name)
+    }
+    return shlex.join(words_of({"data": data.data, **changed}))
 
 
 def recipe_words(path: Path) -> list[str]:

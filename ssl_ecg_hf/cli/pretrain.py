@@ -7,7 +7,7 @@ def main(argv: list[str]) -> None:
     """Pretrain an encoder and print where its checkpoint lies."""
     import torch.distributed as dist
 
-    from ssl_ecg_hf.cli.parsing import parse
+    from ssl_ecg_hf.cli.parsing import data_words, parse
     from ssl_ecg_hf.data.source import DataArguments
     from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
     from ssl_ecg_hf.training.pretrain import PretrainingArguments, pretrain
@@ -21,6 +21,6 @@ def main(argv: list[str]) -> None:
     folder = pretrain(what, data, args)
     if args.process_index == 0:
         print(f"checkpoint: {folder}")
-        print(f"next: ssl-ecg finetune RECIPE.yaml --model {folder} --data {data.data}")
+        print(f"next: ssl-ecg finetune RECIPE.yaml --model {folder} {data_words(data)}")
     if dist.is_initialized():
         dist.destroy_process_group()

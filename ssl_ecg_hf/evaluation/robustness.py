@@ -115,7 +115,7 @@ def measure_robustness(
         model: a classifier of any leads and sampling rate.
         dataset: recordings that nothing was chosen on; those without a label are left out.
         seed: of the conditions and of the bootstrap, 0 or more.
-        batch_size: recordings per forward pass.
+        batch_size: windows per forward pass.
         conditions: by name; ``"clean"``, which all are compared with, is measured first in any case.
         draws: of the bootstrap.
         progress: whether to show a progress bar for each condition, on a terminal.

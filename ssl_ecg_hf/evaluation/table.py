@@ -57,7 +57,7 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
 
 
 def _by_fraction(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Methods against label fractions, if there are several: mean (number of seeds), the highest in bold."""
+    """Methods against label fractions, if there are several: mean over seeds, the highest in bold."""
     fractions = sorted({row["label_fraction"] for row in rows})
     if len(fractions) < 2:
         return []
@@ -93,6 +93,8 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     Args:
         summary: as `summarize` returns it.
     """
+    if not summary["rows"]:
+        return f"None of the {summary.get('unfinished', 0)} runs of this table is finished yet.\n"
     lines = _by_fraction(summary["rows"])
     lines += [
         "| method | labels | seeds | test macro AUROC, mean ± std over seeds | 95 % interval (Student t) "

@@ -58,7 +58,8 @@ def check_model(folder: str, auto_class: str, expected: dict[str, Any]) -> None:
     problems = {name: keys for name, keys in info.items() if keys}
     if problems:
         raise AssertionError(f"{auto_class} does not fit the weights: {problems}")
-    names = ("views",) if auto_class == "AutoModelForPreTraining" else ("input_values", "lead_mask")
+    pretraining = auto_class == "AutoModelForPreTraining"
+    names = ("views", *model.wanted_columns) if pretraining else ("input_values", "lead_mask")
     with torch.no_grad():
         outputs = model.eval()(**{name: torch.from_numpy(expected[name]) for name in names})
     for key, array in expected.items():

@@ -148,8 +148,10 @@ def export_onnx(model: PreTrainedModel, path: str | Path) -> Path:
 
     Inputs are ``input_values``, float32 (batch, leads, samples) in mV, and ``lead_mask``, bool (batch,
     leads), true where a lead is present; batch size and number of samples are free. Outputs are ``logits``
-    (batch, labels) of a classifier and ``pooler_output`` (batch, channels). The normalisation is part of the
-    file; unit, order of leads and resampling are not: prepare recordings with the feature extractor.
+    (batch, labels) of a classifier and ``pooler_output`` (batch, embedding_size). The normalisation is part
+    of the file; unit, order of leads, resampling and windows are not: prepare recordings with the feature
+    extractor, one longer than ``num_samples`` with ``long_recordings="windows"``, and average the outputs of
+    its windows; given whole, it gets other logits than from the pipeline.
 
     The file's metadata holds as text ``leads`` and ``labels`` (JSON lists of names), ``sampling_rate`` (Hz),
     ``num_samples`` (the length that the model was trained on), ``unit``, ``probabilities`` (the function of

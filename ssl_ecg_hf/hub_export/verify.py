@@ -93,8 +93,9 @@ def expected_outputs(
     tensors |= {f"features.{name}": values for name, values in features.items()}
     if isinstance(model, SslEcgForPreTraining):
         views = torch.stack([inputs, inputs.flip(-1)], dim=1)
-        outputs = model(views)
-        tensors["views"] = views
+        columns = {name: torch.arange(len(views)) for name in model.wanted_columns}
+        outputs = model(views, **columns)
+        tensors |= {"views": views, **columns}
         tensors["AutoModelForPreTraining.loss"] = outputs.loss
         tensors["AutoModelForPreTraining.projections"] = outputs.projections
     elif isinstance(model, SslEcgForSequenceClassification):

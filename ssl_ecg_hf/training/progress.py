@@ -38,7 +38,10 @@ class ReadableLog(TrainerCallback):
         if self.loss is not None:
             values = {"loss": f"{self.loss:.4f}", **values}
         numbers = "  ".join(f"{name} {value}" for name, value in values.items())
-        place = f"epoch {state.epoch:.4g} of {state.num_train_epochs:.4g}"
+        if state.num_train_epochs == sys.maxsize:  # a stream of unknown length
+            place = f"step {state.global_step} of {state.max_steps}"
+        else:
+            place = f"epoch {state.epoch:.4g} of {state.num_train_epochs:.4g}"
         tqdm.write(f"{place}  {numbers}  {now - self.since:.0f} s", file=sys.stdout)
         self.since = now
 

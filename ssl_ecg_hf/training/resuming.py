@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from accelerate.data_loader import DataLoaderDispatcher, DataLoaderShard
 from transformers import TrainerCallback
 from transformers.trainer_utils import has_length
 
@@ -48,5 +49,7 @@ class ResumeAtTheSameBatch(TrainerCallback):
     ) -> None:
         """Tell the sampler its epoch: in several processes the Trainer's own call ends at skipped batches."""
         del args, control
-        if has_length(train_dataloader):
+        if isinstance(train_dataloader, DataLoaderShard | DataLoaderDispatcher) and has_length(
+            train_dataloader
+        ):
             train_dataloader.set_epoch(int(state.epoch))

@@ -108,6 +108,16 @@ def test_every_table_of_the_repository_is_valid(path: Path, tmp_path: Path) -> N
             r"'jepa'; known are \['byol', 'simclr'\]",
         ),
         (("pretraining", "byol", "recipe"), None, r"pretraining 'byol' lacks \['recipe'\]"),
+        (("seeds_at", 0.5), [0], r"seeds_at names \[0.5\]; known are \[0.1, 1.0\]"),
+        (("methods", "byol", "at"), {0.01: {}}, r"'at' of method 'byol' names \[0.01\]"),
+        (("methods", "byol", "title"), "Scratch", "two methods have the same title"),
+        (("comparisons",), [["byol", "x"]], r"comparisons names \['x'\]; known are \['scratch', 'byol'\]"),
+        (("robustness",), {"methods": ["x"], "label_fraction": 0.1, "seed": 0}, r"robustness names \['x'\]"),
+        (
+            ("robustness",),
+            {"methods": ["byol"], "label_fraction": 0.2, "seed": 0},
+            r"robustness names \[0.2\]",
+        ),
         (("seeds_at", 1.0), [7], r"seeds_at 1.0 has seeds \[7\] that are not among seeds"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ssl_ecg_hf.cli.parsing import parse, recipe_words
+from ssl_ecg_hf.cli.parsing import data_words, parse, recipe_words
 from ssl_ecg_hf.data.source import DataArguments
 from ssl_ecg_hf.training import SslEcgTrainingArguments
 from ssl_ecg_hf.training.finetune import FinetuningArguments
@@ -66,6 +66,12 @@ def test_every_recipe_is_valid(path: Path, tmp_path: Path) -> None:
     what, data, args = parse("x", (first, DataArguments, SslEcgTrainingArguments), words)
     config_fields(what.config)
     assert (data.data, args.output_dir) == ("somewhere", str(tmp_path))
+
+
+def test_data_options_for_a_command_to_copy() -> None:
+    assert data_words(DataArguments()) == "--data simulated"
+    given = DataArguments(data="my data", sampling_rate=500, class_names=["A", "B"])
+    assert data_words(given) == "--data 'my data' --sampling_rate 500 --class_names A B"
 
 
 @pytest.mark.parametrize("content", [b"rate: [1\n", b"\xff\xfe", b"a: b: c\n"])

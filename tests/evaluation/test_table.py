@@ -36,6 +36,11 @@ def test_metrics_class_by_class() -> None:
     ]
 
 
+def test_a_summary_without_runs() -> None:
+    summary = {"rows": [], "comparisons": [], "data": [], "unfinished": 7}
+    assert summary_table(summary) == "None of the 7 runs of this table is finished yet.\n"
+
+
 def test_summary_as_markdown() -> None:
     one = {"mean": 0.75, "std": None, "low": None, "high": None}
     three = {"mean": 0.88, "std": 0.0034, "low": 0.87151, "high": 0.88844}

@@ -12,7 +12,13 @@ from ssl_ecg_hf.data.record import EcgRecord
 from ssl_ecg_hf.hub_export import ExportError, VerificationReport, export, export_checkpoint
 from ssl_ecg_hf.hub_export.checkpoint import auto_map
 from ssl_ecg_hf.hub_export.manifest import check_manifest
-from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForBYOL, SslEcgForSequenceClassification, SslEcgModel
+from ssl_ecg_hf.modeling import (
+    SslEcgConfig,
+    SslEcgForBYOL,
+    SslEcgForSequenceClassification,
+    SslEcgForSimCLR,
+    SslEcgModel,
+)
 from ssl_ecg_hf.modeling.feature_extraction_ssl_ecg import SslEcgFeatureExtractor
 
 STANDARD = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -236,3 +242,13 @@ def test_settings_of_a_saved_feature_extractor_are_kept(
     SslEcgFeatureExtractor(nan_policy="interpolate").save_pretrained(checkpoint)
     output = export_checkpoint(checkpoint, tmp_path / "out", repo_id="user/x")
     assert read_json(output / "preprocessor_config.json")["nan_policy"] == "interpolate"
+
+
+@pytest.mark.slow
+def test_an_objective_that_wants_further_columns_is_verified(
+    save_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    objective = {"hidden_size": 16, "projection_size": 8, "patient_aware": True}
+    checkpoint = save_checkpoint(SslEcgForSimCLR, objective_options=objective, num_samples=500)
+    export_checkpoint(checkpoint, tmp_path / "simclr", repo_id="user/simclr")
+    assert "AutoModelForPreTraining" in check_manifest(tmp_path / "simclr")["verified"]

@@ -250,7 +250,7 @@ def test_quick_start_follows_the_config():
 def test_input_table_states_rate_unit_leads_and_length():
     card = render(None, config={"sampling_rate": 500.0, "num_samples": 5000, "normalization": "zscore"})
     assert "| Sampling rate | 500 Hz |" in card
-    assert "| Window | 5000 samples (10 s) |" in card
+    assert "| Window | 5000 samples (10 s); of a longer recording the pipeline averages" in card
     assert "| Unit | mV |" in card
     assert "| Leads | I, II, III, aVR, aVL, aVF, V1, V2, V3, V4, V5, V6 |" in card
     assert "| Normalisation, inside the model | zscore |" in card

@@ -111,6 +111,9 @@ def _read_plain(header_path: Path) -> EcgRecord | None:
     header = parse_header(text)
     if header is None or header.num_samples * len(header.leads) > MAX_SAMPLES:
         return None
+    data = header_path.with_name(header.file_name)
+    if data.is_file() and data.stat().st_size > 2 * header.num_samples * len(header.leads):
+        return None  # what stands behind the announced samples is left to wfdb
     try:
         adc = read_adc(header, header_path).T
     except FileNotFoundError as error:

@@ -99,6 +99,12 @@ def test_truncated_signal_file(tmp_path: Path) -> None:
         read_ecg(stem)
 
 
+def test_what_stands_behind_the_announced_samples_is_left_out(tmp_path: Path) -> None:
+    stem = write(tmp_path)
+    stem.with_suffix(".dat").write_bytes(stem.with_suffix(".dat").read_bytes() + b"trailing")
+    assert read_ecg(stem).signal.tolist() == SIGNAL.T.tolist()
+
+
 def test_truncated_signal_file_of_another_format(tmp_path: Path) -> None:
     stem = write(tmp_path, fmt="212", gain=200.0)
     stem.with_suffix(".dat").write_bytes(stem.with_suffix(".dat").read_bytes()[:-6])
