@@ -101,7 +101,7 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         "| macro F1 (thresholds of validation) | validation macro AUROC |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in summary["rows"]:
+    for row in sorted(summary["rows"], key=lambda row: row["label_fraction"]):
         auroc, f1, validation = row["test_auroc"], row["test_f1"], row["validation_auroc"]
         spread = "" if auroc["std"] is None else f" ± {auroc['std']:.4f}"
         interval = "" if auroc["low"] is None else f"{auroc['low']:.4f} to {auroc['high']:.4f}"

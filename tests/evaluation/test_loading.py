@@ -77,11 +77,12 @@ def test_a_mistyped_folder_is_not_looked_for_on_the_hub(
         load_config("runs/simclt")
 
 
-def test_a_repository_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repository_that_cannot_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*args: Any, **kwargs: Any) -> None:
         raise OSError("no connection,\ntry later.")
 
     monkeypatch.setattr(SslEcgConfig, "get_config_dict", unreachable)
+    monkeypatch.chdir(tmp_path)
     expected = r"checkpoint runs/simclr is no folder here, .* from the Hub: no connection, try later$"
     with pytest.raises(ValueError, match=expected):
         load_config("runs/simclr")

@@ -73,9 +73,9 @@ def test_summary_as_markdown() -> None:
     ]
     lines = lines[10:]
     assert (
-        lines[2] == "| SimCLR fine-tuned | 10 % | 3 | 0.8800 ± 0.0034 | 0.8715 to 0.8884 | 0.750 | 0.8800 |"
+        lines[3] == "| SimCLR fine-tuned | 10 % | 3 | 0.8800 ± 0.0034 | 0.8715 to 0.8884 | 0.750 | 0.8800 |"
     )
-    assert lines[3] == "| From scratch | 1 % | 1 | 0.7500 |  | 0.750 | 0.7500 |"
+    assert lines[2] == "| From scratch | 1 % | 1 | 0.7500 |  | 0.750 | 0.7500 |"
     assert lines[-6:-4] == [
         "- 10 % of the labels: *SimCLR fine-tuned* is **better than** *From scratch*: +0.0123 "
         "[+0.0010, +0.0200], p = 0.0345, d = 1.2",
