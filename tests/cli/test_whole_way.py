@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,21 +97,13 @@ def test_a_table_is_run_summarised_and_resumed(
 
 
 @pytest.mark.slow
-def test_torchrun_trains_one_model_in_two_processes(tmp_path: Path) -> None:
+def test_torchrun_trains_one_model_in_two_processes(tmp_path: Path, run_python: Callable[..., str]) -> None:
     options = {
         "num_records": 100, "config": TINY, "max_steps": 4, "per_device_train_batch_size": 8, "bf16": True,
         "logging_steps": 1, "save_strategy": "no", "disable_tqdm": True, "output_dir": tmp_path / "run",
     }  # fmt: skip
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "ssl_ecg_hf"]
-    finished = subprocess.run(
-        [sys.executable, *launch, "pretrain", *words_of(options)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.count("checkpoint: ") == 1
+    printed = run_python("-m", "ssl_ecg_hf", "pretrain", *words_of(options), processes=2)
+    assert printed.count("checkpoint: ") == 1
     state = json.loads((tmp_path / "run" / "trainer_state.json").read_text(encoding="utf-8"))
     # About 80 training recordings in batches of 2 x 8 are 5 steps an epoch; for one process they would be 10.
     assert 0.7 < state["epoch"] <= 1.0

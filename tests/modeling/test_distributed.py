@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,7 +46,7 @@ def test_one_process_gathers_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one(tmp_path: Path) -> None:
+def test_two_processes_equal_one(tmp_path: Path, run_python: Callable[..., str]) -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(6, 3, 10, generator=generator)
     weight = torch.randn(10, 5, generator=generator)
@@ -56,17 +54,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     patients = {"ignored": None, "known": torch.tensor([7, -1, 8, 7, -1, 7])}
     torch.save({"x": x, "weight": weight, "patients": patients}, tmp_path / "inputs.pt")
     (tmp_path / "worker.py").write_text(WORKER, encoding="utf-8")
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
-        *(str(tmp_path / "worker.py"), str(tmp_path / "inputs.pt"), str(tmp_path)),
-    ]
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert finished.returncode == 0, finished.stderr
+    run_python(tmp_path / "worker.py", tmp_path / "inputs.pt", tmp_path, processes=2)
 
     weight.requires_grad_()
     for name, ids in patients.items():

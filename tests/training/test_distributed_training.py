@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,21 +52,13 @@ if dist.is_initialized():
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(data_folder: Path, config_text: str, tmp_path: Path) -> None:
+def test_two_processes_train_as_one(
+    data_folder: Path, config_text: str, tmp_path: Path, run_python: Callable[..., str]
+) -> None:
     (tmp_path / "worker.py").write_text(WORKER, encoding="utf-8")
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
-
-    words = [str(tmp_path / "worker.py"), str(data_folder), str(tmp_path), config_text]
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    for prefix in ([], launch):
-        finished = subprocess.run(
-            [sys.executable, *prefix, *words], env=environment, capture_output=True, text=True, timeout=200
-        )
-        assert finished.returncode == 0, finished.stderr
+    words = (tmp_path / "worker.py", data_folder, tmp_path, config_text)
+    for processes in (1, 2):
+        run_python(*words, processes=processes)
     one = torch.load(tmp_path / "0-of-1.pt")
     first, second = (torch.load(tmp_path / f"{rank}-of-2.pt") for rank in range(2))
     for method in ("simclr", "byol"):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import os
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -159,7 +158,7 @@ def learning_rates(folder: Path) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, run_python: Callable[..., str]) -> Path:
     """Holds the data, runs that one process has stopped, and what two processes made of them."""
     folder = tmp_path_factory.mktemp("runs")
     splits = {"train": recordings(RECORDS), "validation": recordings(10), "test": recordings(10)}
@@ -170,17 +169,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = command(folder / "data", folder / "command-of-1", batch=WHOLE_BATCH)
     found = run(words, stopped_before=STOPPED_AT)
     (folder / "command-of-1.json").write_text(json.dumps(found), encoding="utf-8")
-    finished = subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
-            *(__file__, str(folder)),
-        ],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert finished.returncode == 0, finished.stderr
+    run_python(__file__, folder, processes=2)
     return folder
 
 

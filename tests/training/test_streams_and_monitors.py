@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,21 +79,13 @@ def stream_and_evaluate(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, run_python: Callable[..., str]) -> Path:
     folder = tmp_path_factory.mktemp("stream")
     data = numbered(RECORDS)
     for index in range(SHARDS):
         data.shard(SHARDS, index, contiguous=True).to_parquet(folder / f"{index}.parquet")
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    for prefix in ([], launch):
-        finished = subprocess.run(
-            [sys.executable, *prefix, __file__, str(folder)],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
-        assert finished.returncode == 0, finished.stderr
+    for processes in (1, 2):
+        run_python(__file__, folder, processes=processes)
     return folder
 
 
