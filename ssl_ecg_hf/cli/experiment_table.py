@@ -105,12 +105,19 @@ def _check_names(table: Mapping[str, Any], methods: Mapping[str, Mapping[str, An
         _check_known(pair, methods, where="comparisons")
     if len({method["title"] for method in methods.values()}) < len(methods):
         raise ValueError("two methods have the same title; results are summarised by it")
-    if "robustness" in table:
-        where = "robustness"
-        robust = _checked(table[where], ROBUSTNESS_KEYS, needed=ROBUSTNESS_KEYS, where=where)
-        _check_known(robust["methods"], methods, where=where)
-        _check_known([robust["label_fraction"]], fractions, where=where)
-        _check_known([robust["seed"]], _seeds(table, robust["label_fraction"]), where=where)
+
+
+def _robust(table: Mapping[str, Any], methods: Collection[str]) -> set[tuple[str, float, int]]:
+    """(method, label fraction, seed) of the cells that are also measured on bad recordings."""
+    where = "robustness"
+    if where not in table:
+        return set()
+    robust = _checked(table[where], ROBUSTNESS_KEYS, needed=ROBUSTNESS_KEYS, where=where)
+    fraction, seed = robust["label_fraction"], robust["seed"]
+    _check_known(robust["methods"], methods, where=where)
+    _check_known([fraction], table["label_fractions"], where=where)
+    _check_known([seed], _seeds(table, fraction), where=where)
+    return {(key, fraction, seed) for key in robust["methods"]}
 
 
 def _pretrainings(table: Mapping[str, Any], place: Path) -> dict[str, dict[int, Pretraining]]:
@@ -164,7 +171,7 @@ def read_table(path: Path) -> ExperimentTable:
         if (wanted := method.get("pretrained")) not in {None, *pretrainings}:
             raise ValueError(f"method {key!r} wants pretraining {wanted!r}; known are {sorted(pretrainings)}")
     _check_names(table, methods)
-    robust = table.get("robustness", {"methods": [], "label_fraction": None, "seed": None})
+    robust = _robust(table, methods)
     cells = tuple(
         Cell(
             key=key,
@@ -178,8 +185,7 @@ def read_table(path: Path) -> ExperimentTable:
             pretraining=(
                 None if method.get("pretrained") is None else pretrainings[method["pretrained"]][seed]
             ),
-            robustness=key in robust["methods"]
-            and (fraction, seed) == (robust["label_fraction"], robust["seed"]),
+            robustness=(key, fraction, seed) in robust,
         )
         for seed in table["seeds"]
         for fraction in table["label_fractions"]

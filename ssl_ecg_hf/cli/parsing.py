@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -34,13 +33,9 @@ def words_of(options: Mapping[str, Any]) -> list[str]:
 
 def data_words(data: Any) -> str:
     """Return the options of `DataArguments` that differ from their defaults, for a command line to copy."""
-    default = type(data)()
-    changed = {
-        entry.name: getattr(data, entry.name)
-        for entry in fields(data)
-        if getattr(data, entry.name) != getattr(default, entry.name)
-    }
-    return shlex.join(words_of({"data": data.data, **changed}))
+    from ssl_ecg_hf.evaluation.recipe import changed_arguments
+
+    return shlex.join(words_of({"data": data.data, **changed_arguments(data)}))
 
 
 def recipe_words(path: Path) -> list[str]:

@@ -132,7 +132,7 @@ def classify_all(
                     prepared = classify.preprocess({"signal": record.signal, **stated})
                 except ValueError as error:
                     prepared = ValueError(f"{path}: {error}")
-            # Those of other kinds are about code, perhaps that of a thread that reads ahead.
+            # Those of other kinds are about code.
             notes = [str(warning.message) for warning in caught if warning.category is UserWarning]
         waiting.append((path, prepared, notes))
         collected += int(prepared["counts"]) if isinstance(prepared, dict) else 1

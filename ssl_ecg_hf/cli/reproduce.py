@@ -44,12 +44,13 @@ def run_cell(cell: Cell, checkpoint: Path | None, *, data: str, root: Path) -> P
 
 def describe_pretraining(folder: Path) -> dict[str, Any]:
     """Return the recipe of a pretraining, its log and how long it (if resumed, its last part) took in s."""
+    from ssl_ecg_hf.evaluation.recipe import read_recipe
+
     state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
     history = state["log_history"]
     seconds = max(entry["train_runtime"] for entry in history if "train_runtime" in entry)
     evaluations = [entry for entry in history if "eval_loss" in entry]
-    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-    return {"seconds": seconds, "evaluations": evaluations, "recipe": recipe}
+    return {"seconds": seconds, "evaluations": evaluations, "recipe": read_recipe(folder)}
 
 
 def state_of(cell: Cell, results: Path) -> list[Path]:
@@ -153,6 +154,7 @@ def main(argv: list[str]) -> None:
             break
         finish(cell, data=arguments.data, root=arguments.runs / table.name, results=results)
     test = labelled(DataArguments(data=arguments.data).load().splits["test"])
+    record_ids = list(test["ecg_id"])
     finished = [cell for cell in table.cells if is_finished(cell, results)]
     runs = []
     for cell in finished:
@@ -163,7 +165,7 @@ def main(argv: list[str]) -> None:
                 label_fraction=cell.label_fraction,
                 seed=cell.seed,
                 metrics=load_metrics(metrics),
-                test=with_logits(test, load_logits(logits, test["ecg_id"])),
+                test=with_logits(test, load_logits(logits, record_ids)),
             )
         )
     summary = summarize(runs, table.comparisons)

@@ -10,8 +10,8 @@ from datasets import Dataset
 from numpy.typing import NDArray
 
 from ssl_ecg_hf.data.source import DataArguments
-from ssl_ecg_hf.data.splits import dataset_labels, labelled
-from ssl_ecg_hf.evaluation.inference import predict_logits
+from ssl_ecg_hf.data.splits import dataset_labels
+from ssl_ecg_hf.evaluation.inference import predict_logits, require_labelled
 from ssl_ecg_hf.evaluation.loading import load_classifier
 from ssl_ecg_hf.evaluation.plots import plot_precision_recall, plot_reliability, plot_roc
 from ssl_ecg_hf.evaluation.predictions import Predictions, save_predictions
@@ -67,9 +67,7 @@ def predict(model: Any, dataset: Dataset) -> Predictions:
     Raises:
         ValueError: if there are none.
     """
-    known = labelled(dataset)
-    if not len(known):
-        raise ValueError(f"none of {len(dataset)} recordings has a label: nothing to measure the model on")
+    known = require_labelled(dataset)
     return with_logits(known, predict_logits(model, known))
 
 

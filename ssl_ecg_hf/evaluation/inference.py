@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from ssl_ecg_hf.data.batches import collate, to_millivolts
 from ssl_ecg_hf.data.schema import MILLIVOLT_COLUMN
 from ssl_ecg_hf.data.signals import SignalTable, numeric_column
+from ssl_ecg_hf.data.splits import labelled
 from ssl_ecg_hf.modeling import SslEcgConfig
 from ssl_ecg_hf.modeling.feature_extraction_ssl_ecg import check_amplitude
 from ssl_ecg_hf.modeling.windows_ssl_ecg import average_over_windows, split_windows, window_starts
@@ -99,35 +100,67 @@ def over_windows(
     return average_over_windows(function, windows, lead_mask, batch_size=batch_size)
 
 
+def require_labelled(dataset: Dataset) -> Dataset:
+    """Return the labelled recordings of a split.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    known = labelled(dataset)
+    if not len(known):
+        raise ValueError(f"none of {len(dataset)} recordings has a label: nothing to measure the model on")
+    return known
+
+
 @torch.no_grad()
-def _over_dataset(
-    function: Callable[[Tensor], Tensor],
+def over_dataset(
+    function: Callable[[Tensor, Tensor | None], Tensor],
     model: Any,
     dataset: Dataset,
     *,
     batch_size: int,
     description: str,
     progress: bool,
+    change: Callable[[Tensor, range], tuple[Tensor, Tensor | None]] | None = None,
 ) -> NDArray[np.float32]:
-    """Apply a function of signals (batch, leads, samples) on the model's device to all recordings."""
+    """Apply a function to all recordings, with the model in evaluation mode; its mode is restored afterwards.
+
+    Args:
+        function: maps (batch, leads, samples) in mV and a mask (batch, leads) or None, both on the model's
+            device, to (batch, size).
+        model: any SslEcg model.
+        dataset: with a signal column.
+        batch_size: windows per forward pass; a recording no longer than the model's window is one.
+        description: of the progress bar.
+        progress: whether to show one, on a terminal.
+        change: what is done to a batch of signals first, given their rows; returns them with a mask or None.
+
+    Returns:
+        (recordings, size).
+    """
     table = signal_table(dataset, model.config)
     step = recordings_at_once(table, model.config, batch_size=batch_size)
+    starts = range(0, len(table), step)
+    bar = tqdm(starts, desc=description, unit="batch", disable=None if progress else True, leave=False)
     parts = []
     was_training = model.training
     model.eval()
-    starts = range(0, len(table), step)
-    for start in tqdm(
-        starts, desc=description, unit="batch", disable=None if progress else True, leave=False
-    ):
-        rows = range(start, min(start + step, len(table)))
-        values = over_windows(
-            lambda signal, _: function(signal.to(model.device)),
-            to_millivolts(collate(table.__getitems__(rows))),
-            length=model.config.num_samples,
-            batch_size=batch_size,
-        )
-        parts.append(values.cpu().numpy())
-    model.train(was_training)
+    try:
+        for start in bar:
+            rows = range(start, min(start + step, len(table)))
+            signal, lead_mask = to_millivolts(collate(table.__getitems__(rows))), None
+            if change is not None:
+                signal, lead_mask = change(signal, rows)
+            values = over_windows(
+                lambda windows, mask: function(windows.to(model.device), mask),
+                signal,
+                None if lead_mask is None else lead_mask.to(model.device),
+                length=model.config.num_samples,
+                batch_size=batch_size,
+            )
+            parts.append(values.cpu().numpy())
+    finally:
+        model.train(was_training)
     return np.concatenate(parts)
 
 
@@ -147,7 +180,7 @@ def embed(
     Returns:
         (recordings, embedding_size).
     """
-    return _over_dataset(
+    return over_dataset(
         model.embed, model, dataset, batch_size=batch_size, description="embedding", progress=progress
     )
 
@@ -169,8 +202,8 @@ def predict_logits(
     Returns:
         logits (recordings, labels).
     """
-    return _over_dataset(
-        lambda signal: model(signal).logits,
+    return over_dataset(
+        lambda signal, mask: model(signal, lead_mask=mask).logits,
         model,
         dataset,
         batch_size=batch_size,

@@ -20,23 +20,32 @@ PLACE_FIELDS = {
 }  # fmt: skip
 
 
-def describe_arguments(*groups: Any) -> dict[str, Any]:
-    """Return the arguments that differ from their defaults, in plain JSON values, without places and tokens.
+def changed_arguments(group: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass instance that differ from their defaults.
 
     No other instance is built to compare with: `TrainingArguments` set up the state of all processes.
+    """
+    changed: dict[str, Any] = {}
+    for entry in fields(group):
+        value = getattr(group, entry.name)
+        default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
+        # `__post_init__` turns some defaults of None or "" into False or [].
+        if value != default and (value or default):
+            changed[entry.name] = value
+    return changed
+
+
+def describe_arguments(*groups: Any) -> dict[str, Any]:
+    """Return the arguments that differ from their defaults, in plain JSON values, without places and tokens.
 
     Args:
         groups: dataclass instances.
     """
     described: dict[str, Any] = {}
     for group in groups:
-        for entry in fields(group):
-            value = getattr(group, entry.name)
-            default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
-            # `__post_init__` turns some defaults of None or "" into False or [].
-            is_default = value == default or (not value and not default)
-            if entry.name not in PLACE_FIELDS and not is_default:
-                described[entry.name] = json.loads(json.dumps(value, default=str))
+        for name, value in changed_arguments(group).items():
+            if name not in PLACE_FIELDS:
+                described[name] = json.loads(json.dumps(value, default=str))
     return described
 
 

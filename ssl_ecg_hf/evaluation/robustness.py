@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from datasets import Dataset
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
+from torch import Tensor
 
-from ssl_ecg_hf.data.batches import collate, to_millivolts
 from ssl_ecg_hf.data.record import standard_lead_name
 from ssl_ecg_hf.data.signals import numeric_column
-from ssl_ecg_hf.data.splits import dataset_labels, labelled
+from ssl_ecg_hf.data.splits import dataset_labels
 from ssl_ecg_hf.evaluation.bootstrap import CONFIDENCE, DRAWS, paired_bootstrap
 from ssl_ecg_hf.evaluation.degradations import (
     CONDITIONS,
@@ -25,7 +24,7 @@ from ssl_ecg_hf.evaluation.degradations import (
     Recording,
     Signal,
 )
-from ssl_ecg_hf.evaluation.inference import over_windows, recordings_at_once, signal_table
+from ssl_ecg_hf.evaluation.inference import over_dataset, require_labelled
 from ssl_ecg_hf.evaluation.metrics import classification_metrics
 from ssl_ecg_hf.evaluation.predictions import Predictions
 
@@ -33,7 +32,6 @@ SCHEMA = 1
 """Version of the layout of robustness.json."""
 
 
-@torch.no_grad()
 def predict_under(
     condition: Condition,
     model: Any,
@@ -61,42 +59,32 @@ def predict_under(
         NotApplicableError: if the condition makes no sense for the model's leads or sampling rate.
         ValueError: if the recordings do not fit the model.
     """
-    table = signal_table(dataset, model.config)
     has_ids = "ecg_id" in dataset.column_names
     numbers = numeric_column(dataset, "ecg_id") if has_ids else np.arange(len(dataset))
     leads = tuple(standard_lead_name(name) for name in model.config.leads)
     rate = float(model.config.sampling_rate)
 
-    def change(signal: NDArray[np.float32], number: int) -> tuple[Signal, Mask | None]:
+    def change_one(signal: NDArray[np.float32], number: int) -> tuple[Signal, Mask | None]:
         rng = np.random.default_rng([seed, int(number) % 2**64])  # a missing id is negative
         signal_mv = signal.astype(np.float64)
         return condition(Recording(signal=signal_mv, leads=leads, sampling_rate=rate, rng=rng))
 
-    parts = []
-    was_training = model.training
-    model.eval()
-    try:
-        step = recordings_at_once(table, model.config, batch_size=batch_size)
-        starts = range(0, len(table), step)
-        bar = tqdm(starts, desc=condition.name, disable=None if progress else True, leave=False)
-        for start in bar:
-            rows = range(start, min(start + step, len(table)))
-            signals = to_millivolts(collate(table.__getitems__(rows))).numpy()
-            changed = [change(*pair) for pair in zip(signals, numbers[rows].tolist(), strict=True)]
-            batch = torch.from_numpy(np.stack([signal for signal, _ in changed]).astype(np.float32))
-            masks = [mask for _, mask in changed if mask is not None]
-            lead_mask = torch.from_numpy(np.stack(masks)).to(model.device) if masks else None
-            logits = over_windows(
-                lambda windows, mask: model(windows.to(model.device), lead_mask=mask).logits,
-                batch,
-                lead_mask,
-                length=model.config.num_samples,
-                batch_size=batch_size,
-            )
-            parts.append(logits.cpu().numpy())
-    finally:
-        model.train(was_training)
-    return np.concatenate(parts)
+    def change(signals: Tensor, rows: range) -> tuple[Tensor, Tensor | None]:
+        pairs = zip(signals.numpy(), numbers[rows].tolist(), strict=True)
+        changed = [change_one(*pair) for pair in pairs]
+        batch = torch.from_numpy(np.stack([signal for signal, _ in changed]).astype(np.float32))
+        masks = [mask for _, mask in changed if mask is not None]
+        return batch, torch.from_numpy(np.stack(masks)) if masks else None
+
+    return over_dataset(
+        lambda windows, mask: model(windows, lead_mask=mask).logits,
+        model,
+        dataset,
+        batch_size=batch_size,
+        description=condition.name,
+        progress=progress,
+        change=change,
+    )
 
 
 def measure_robustness(
@@ -134,15 +122,14 @@ def measure_robustness(
         Moody, Muldrow and Mark, A noise stress test for arrhythmia detectors, Computers in Cardiology 11,
         1984.
     """
-    known = labelled(dataset)
-    if not len(known):
-        raise ValueError(f"none of {len(dataset)} recordings has a label: nothing to measure the model on")
+    known = require_labelled(dataset)
+    labels = dataset_labels(known)
     names = [model.config.id2label[index] for index in range(model.config.num_labels)]
     patients = list(known["patient_id"]) if "patient_id" in known.column_names else None
 
     def predictions(condition: Condition) -> Predictions:
         logits = predict_under(condition, model, known, seed=seed, batch_size=batch_size, progress=progress)
-        return Predictions(labels=dataset_labels(known), logits=logits, patient_ids=patients)
+        return Predictions(labels=labels, logits=logits, patient_ids=patients)
 
     clean = predictions(Clean())
     measured = [{"name": "clean", **_describe(Clean(), clean, names), "difference": None}]

@@ -93,6 +93,16 @@ def pool(hidden: Tensor, how: str = "mean") -> Tensor:
     return torch.cat([mean, deviation], dim=1)
 
 
+def projection_head(in_size: int, hidden_size: int, out_size: int, *, layers: int = 2) -> nn.Sequential:
+    """Return `layers` - 1 blocks Linear-BatchNorm-ReLU and a last Linear."""
+    modules: list[nn.Module] = []
+    size = in_size
+    for _ in range(layers - 1):
+        modules += [nn.Linear(size, hidden_size, bias=False), nn.BatchNorm1d(hidden_size), nn.ReLU()]
+        size = hidden_size
+    return nn.Sequential(*modules, nn.Linear(size, out_size))
+
+
 def over_views(head: nn.Module, values: Tensor) -> Tensor:
     """Apply a head to (batch, num_views, size), views as if they were further recordings."""
     return head(values.flatten(0, 1)).unflatten(0, values.shape[:2])

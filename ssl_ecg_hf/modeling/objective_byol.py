@@ -18,6 +18,7 @@ from .modeling_ssl_ecg import (
     build_encoder,
     checked_options,
     over_views,
+    projection_head,
 )
 
 
@@ -93,16 +94,6 @@ class BYOLOptions:
             raise ValueError(f"sizes must be positive and ema_decay in [0, 1]; got {self}")
 
 
-def mlp(in_size: int, hidden_size: int, out_size: int) -> nn.Sequential:
-    """Linear-BatchNorm-ReLU-Linear."""
-    return nn.Sequential(
-        nn.Linear(in_size, hidden_size, bias=False),
-        nn.BatchNorm1d(hidden_size),
-        nn.ReLU(),
-        nn.Linear(hidden_size, out_size),
-    )
-
-
 class SslEcgForBYOL(SslEcgForPreTraining):
     """Online encoder, projector and predictor; target encoder and projector that follow them.
 
@@ -129,10 +120,10 @@ class SslEcgForBYOL(SslEcgForPreTraining):
         )
         hidden_size, projection_size = self.options.hidden_size, self.options.projection_size
         self.encoder = build_encoder(config)
-        self.projector = mlp(self.embedding_size, hidden_size, projection_size)
-        self.predictor = mlp(projection_size, hidden_size, projection_size)
+        self.projector = projection_head(self.embedding_size, hidden_size, projection_size)
+        self.predictor = projection_head(projection_size, hidden_size, projection_size)
         self.target_encoder = build_encoder(config)
-        self.target_projector = mlp(self.embedding_size, hidden_size, projection_size)
+        self.target_projector = projection_head(self.embedding_size, hidden_size, projection_size)
         for module in [*self.target_encoder.modules(), *self.target_projector.modules()]:
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.momentum = 0.0  # its running statistics come from the online network alone

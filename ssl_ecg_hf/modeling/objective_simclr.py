@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
@@ -17,6 +17,7 @@ from .modeling_ssl_ecg import (
     build_encoder,
     checked_options,
     over_views,
+    projection_head,
 )
 
 # More similarities than these (64 MiB in float32) are computed in chunks, and again in the backward pass.
@@ -115,18 +116,6 @@ def nt_xent_loss(
             else:
                 losses.append(_anchor_losses(*inputs, *settings))
         return torch.cat(losses).mean()
-
-
-def projection_head(
-    embedding_size: int, hidden_size: int, projection_size: int, *, layers: int
-) -> nn.Sequential:
-    """Return `layers` - 1 blocks Linear-BatchNorm-ReLU and a last Linear: embeddings to projections."""
-    modules: list[nn.Module] = []
-    size = embedding_size
-    for _ in range(layers - 1):
-        modules += [nn.Linear(size, hidden_size, bias=False), nn.BatchNorm1d(hidden_size), nn.ReLU()]
-        size = hidden_size
-    return nn.Sequential(*modules, nn.Linear(size, projection_size))
 
 
 @dataclass(frozen=True, kw_only=True)
