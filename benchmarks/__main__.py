@@ -13,7 +13,18 @@ from typing import Any
 from datasets import disable_progress_bars
 from transformers.utils import logging as transformers_logging
 
-from benchmarks import augmentation, cache, classifier, folder, memory, nt_xent, pretraining, processes, zoo
+from benchmarks import (
+    augmentation,
+    cache,
+    classifier,
+    folder,
+    memory,
+    nt_xent,
+    pretraining,
+    processes,
+    start,
+    zoo,
+)
 from benchmarks.chart import draw
 from benchmarks.context import FULL, QUICK, SIMULATED, Context, prepared
 from benchmarks.machine import describe_machine
@@ -28,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[Context], dict[str, Any]]] = {
     "cache": cache.measure,
     "classifier": classifier.measure,
     "folder": folder.measure,
+    "start": start.measure,
     "memory": memory.measure,
     "nt_xent": nt_xent.measure,
     "processes": processes.measure,

@@ -3,8 +3,6 @@
 The page needs Gradio, the shading Captum: ``pip install "ssl_ecg_hf[space]"``.
 """
 
-from ssl_ecg_hf.space.analysis import Analysis, Finding, analyse, load_classify
-from ssl_ecg_hf.space.folder import write_space
-from ssl_ecg_hf.space.upload import read_upload
+import lazy_loader
 
-__all__ = ["Analysis", "Finding", "analyse", "load_classify", "read_upload", "write_space"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

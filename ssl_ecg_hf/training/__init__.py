@@ -1,15 +1,5 @@
 """Augmentations, the Trainer, pretraining and fine-tuning."""
 
-from ssl_ecg_hf.training.arguments import SslEcgTrainingArguments
-from ssl_ecg_hf.training.augmentations import AUGMENTATIONS, PRESETS, build_augmentation
-from ssl_ecg_hf.training.probe import fit_probe
-from ssl_ecg_hf.training.trainer import SslEcgTrainer
+import lazy_loader
 
-__all__ = [
-    "AUGMENTATIONS",
-    "PRESETS",
-    "SslEcgTrainer",
-    "SslEcgTrainingArguments",
-    "build_augmentation",
-    "fit_probe",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

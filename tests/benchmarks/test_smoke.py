@@ -5,9 +5,10 @@ import pickle
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from benchmarks import (
     onnx_runtime,
     pretraining,
     processes,
+    start,
     zoo,
 )
 from benchmarks.context import Sizes, prepared
@@ -65,6 +67,15 @@ def train_here(number: int, threads: int, arrow: Path, *, records: int, batch_si
         return seconds_per_step(dataset, Path(folder), batch_size=share, steps=steps, device=CPU)
 
 
+def run_here(code: str, arguments: Sequence[str] = ()) -> float:
+    """In place of a cold start; what it would run is run all the same."""
+    begin = perf_counter()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["-c", *arguments])
+        exec(code, {})
+    return perf_counter() - begin
+
+
 class InThisProcess:
     """In place of a plain process; what would travel there is pickled all the same."""
 
@@ -90,6 +101,7 @@ def content(tmp_path_factory: pytest.TempPathFactory, onnx_file: Path) -> dict[s
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "run_child", pretrain_here)
         patch.setattr(processes, "seconds_in", train_here)
+        patch.setattr(start, "seconds_of", run_here)
         for module in (cache, classifier, folder, pretraining):
             patch.setattr(module, "PlainProcess", InThisProcess)
         patch.setattr(torch, "compile", not_compiled)
@@ -169,6 +181,7 @@ def test_all_variants_are_there(content: dict[str, Any]) -> None:
     ]
     assert names["Reading 40 recordings"] == [cache.LOOP, "first start", "second start"]
     assert names["Classifying 3 files"] == [folder.LOOP, "ssl-ecg predict"]
+    assert names["One recording, from a cold start"] == [start.TORCH, start.TRANSFORMERS, start.OURS]
     views = names["Two views of 4 recordings"]
     assert {f"preset {name}" for name in PRESETS} | set(AUGMENTATIONS) <= set(views)
     assert names["NT-Xent, peak memory of its tensors"] == ["2N = 8", "2N = 16"]
@@ -208,6 +221,13 @@ def test_two_processes_report_the_time_of_a_step() -> None:
     with prepared("simulated", sizes=TINY, repetitions=1) as context:
         arrow = Path(context.all_train.cache_files[0]["filename"])
         assert processes.seconds_in(2, 1, arrow, records=20, batch_size=4, steps=1) > 0
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_says_why() -> None:
+    assert start.seconds_of("import sys; assert sys.argv[1:] == ['here']", ["here"]) > 0
+    with pytest.raises(RuntimeError, match=r"(?s)start is measured failed.*no such luck"):
+        start.seconds_of("raise SystemExit('no such luck')")
 
 
 def test_without_compiler_and_onnxruntime_the_page_says_so(

@@ -1,0 +1,10 @@
+from .dataset import export_dataset as export_dataset
+from .export import export_checkpoint as export_checkpoint
+from .manifest import ExportError as ExportError
+from .onnx import export_onnx as export_onnx
+from .push import Release as Release
+from .push import preview_push as preview_push
+from .push import push_export as push_export
+from .verify import VerificationReport as VerificationReport
+from .verify import verify_dataset as verify_dataset
+from .verify import verify_export as verify_export
