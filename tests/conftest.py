@@ -3,10 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from ssl_ecg_hf.data import STANDARD_LEADS
 
 RunPython = Callable[..., str]
 
@@ -57,3 +61,21 @@ def run_python() -> RunPython:
 def tiny_encoders() -> dict[str, dict[str, Any]]:
     """`encoder_options` of a small encoder of each type."""
     return TINY_ENCODERS
+
+
+@pytest.fixture
+def write_csv(tmp_path: Path) -> Callable[..., Path]:
+    """Write a recording that states everything; noise of half a millivolt with a beat a second."""
+
+    def write(
+        *, leads: Sequence[str] = STANDARD_LEADS, rate: int = 100, seconds: float = 10, name: str = "ecg.csv"
+    ) -> Path:
+        rng = np.random.default_rng(0)
+        times = np.arange(round(seconds * rate)) / rate
+        signal = rng.normal(0, 0.05, (len(leads), len(times))) + (np.abs(times % 1 - 0.5) < 0.03)
+        header = ",".join(["time_s", *(f"{lead}_mV" for lead in leads)])
+        path = tmp_path / name
+        np.savetxt(path, np.vstack([times, signal]).T, delimiter=",", header=header, comments="", fmt="%.4f")
+        return path
+
+    return write

@@ -29,3 +29,4 @@ from .splits import label_fraction as label_fraction
 from .splits import labelled as labelled
 from .splits import patient_groups as patient_groups
 from .splits import patient_split as patient_split
+from .upload import read_upload as read_upload

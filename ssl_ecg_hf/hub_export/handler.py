@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 import re
 import tempfile
 import threading
@@ -28,7 +27,8 @@ FILENAME = re.compile(r"\w[\w .()+-]{0,199}")
 STATED = ("sampling_rate", "leads", "unit")
 FORMS = (
     "{'signal': one list of numbers per lead, 'sampling_rate': Hz, 'leads': names or 'standard', 'unit': "
-    "'mV', 'uV' or 'V'} or {'file': base64, 'filename': name}"
+    "'mV', 'uV' or 'V'}, {'file': base64, 'filename': name} or, for the header and the data of a WFDB "
+    "record, {'files': {name: base64}}"
 )
 
 
@@ -36,7 +36,9 @@ def _checked(recording: Any) -> Mapping[str, Any]:
     """One recording of a request with the keys that it must have, and no others."""
     if not isinstance(recording, Mapping):
         raise ValueError(f"a recording is a {type(recording).__name__}; expected {FORMS}")
-    needed = {"file", "filename"} if "file" in recording else {"signal", *STATED}
+    needed = {"signal", *STATED}
+    if sent := {"file", "filename", "files"} & set(recording):
+        needed = {"files"} if "files" in sent else {"file", "filename"}
     given = set(recording)
     if missing := sorted(needed - given):
         raise ValueError(f"{', '.join(missing)} not given; expected {FORMS}")
@@ -50,34 +52,41 @@ def _checked(recording: Any) -> Mapping[str, Any]:
     return recording
 
 
-def _read_file(recording: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """A recording sent as a file: the signal with its statement, what was read, and notes of the reader."""
+def _decoded(name: Any, encoded: Any) -> bytes:
+    if not isinstance(encoded, str) or not isinstance(name, str) or not FILENAME.fullmatch(name):
+        raise ValueError(
+            "a file must be sent in base64, with its name without folders, as in a.scp; "
+            f"got {type(encoded).__name__} named {name!r:.100}"
+        )
+    if len(encoded) > MAX_BYTES * 4 // 3 + 4:
+        raise ValueError(f"{name} is larger than {MAX_BYTES >> 20} MiB")
     try:
-        from ssl_ecg_hf.data import read_ecg
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"{name} is not base64: {error}") from error
+
+
+def _read_files(recording: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """A recording sent as files: the signal with its statement, what was read, and notes of the reader."""
+    try:
+        from ssl_ecg_hf.data import read_upload
     except ImportError as error:
         raise ValueError(
             "files are read by the package ssl_ecg_hf, which this endpoint does not have: add "
             "ssl_ecg_hf[formats] to requirements.txt, or send 'signal' as lists of numbers"
         ) from error
-    encoded, name = recording["file"], recording["filename"]
-    if not isinstance(encoded, str) or not isinstance(name, str) or not FILENAME.fullmatch(name):
-        raise ValueError(
-            "'file' must be the file in base64, 'filename' its name without folders, as in a.scp"
-        )
-    if len(encoded) > MAX_BYTES * 4 // 3 + 4:
-        raise ValueError(f"{name} is larger than {MAX_BYTES >> 20} MiB")
-    try:
-        content = base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"'file' of {name} is not base64: {error}") from error
+    if "file" in recording:
+        files = [(recording["filename"], recording["file"])]
+    elif isinstance(recording["files"], Mapping):
+        files = list(recording["files"].items())
+    else:
+        raise ValueError(f"'files' is a {type(recording['files']).__name__}; expected {{name: base64}}")
+    contents = [(name, _decoded(name, encoded)) for name, encoded in files]
     given = {key: recording[key] for key in STATED if recording.get(key) is not None}
     with tempfile.TemporaryDirectory(prefix="ecg-") as folder:
-        path = Path(folder, name)
-        path.write_bytes(content)
-        try:
-            record = read_ecg(path, **given)
-        except ValueError as error:
-            raise ValueError(str(error).replace(f"{folder}{os.sep}", "")) from None
+        for name, content in contents:
+            Path(folder, name).write_bytes(content)
+        record = read_upload([Path(folder, name) for name, _ in contents], **given)
     stated = {"sampling_rate": record.sampling_rate, "leads": list(record.leads), "unit": "mV"}
     read = stated | {
         "format": record.source.format,
@@ -109,8 +118,9 @@ class EndpointHandler:
         Args:
             data: ``{"inputs": recording or list of recordings, "parameters": {...}}``. A recording is
                 ``{"signal": lists (leads, samples), "sampling_rate": Hz, "leads": names or "standard",
-                "unit": "mV", "uV" or "V"}`` or ``{"file": base64, "filename": name}``, with those of the
-                other three that the file does not state. Parameters are those of the pipeline: ``top_k``,
+                "unit": "mV", "uV" or "V"}`` or ``{"file": base64, "filename": name}``, or
+                ``{"files": {name: base64}}`` for a WFDB record's header and data, with those of the other
+                three that the file does not state. Parameters are those of the pipeline: ``top_k``,
                 ``threshold``, ``return_windows``.
 
         Returns:
@@ -139,8 +149,8 @@ class EndpointHandler:
         recording = _checked(recording)
         answer: dict[str, Any] = {}
         notes: list[str] = []
-        if "file" in recording:
-            recording, answer["read"], notes = _read_file(recording)
+        if "signal" not in recording:
+            recording, answer["read"], notes = _read_files(recording)
         with self._one_at_a_time, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             answer["predictions"] = self.classify(dict(recording), **parameters)

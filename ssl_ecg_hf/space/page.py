@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image
 
 from ssl_ecg_hf.data import READERS
+from ssl_ecg_hf.data.upload import MAX_BYTES, read_upload
 from ssl_ecg_hf.evaluation.ecg_plot import COLUMNS, STRIP_SECONDS, Layout, plot_ecg
 from ssl_ecg_hf.modeling import EcgClassificationPipeline
 from ssl_ecg_hf.space import attribution, text
 from ssl_ecg_hf.space.analysis import Analysis, analyse, drawn_leads, load_classify, with_gaps_interpolated
-from ssl_ecg_hf.space.upload import MAX_BYTES, parse_leads, parse_rate, read_upload
+from ssl_ecg_hf.space.fields import parse_leads, parse_rate
 
 if TYPE_CHECKING:
     import gradio as gr

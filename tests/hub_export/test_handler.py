@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import wfdb
 
-from ssl_ecg_hf.data import STANDARD_LEADS
+from ssl_ecg_hf.data import STANDARD_LEADS, read_upload
 from ssl_ecg_hf.data.labels import SUPERCLASSES
 from ssl_ecg_hf.hub_export.endpoint import requirements_text
 from ssl_ecg_hf.hub_export.handler import EndpointHandler
 from ssl_ecg_hf.space.analysis import analyse, load_classify
-from ssl_ecg_hf.space.upload import read_upload
 
 SERVICE = Path(__file__).with_name("endpoint_service.py")
 Ask = Callable[..., tuple[int, Any]]
@@ -172,7 +172,13 @@ def test_files_need_the_package(ask: Ask, tmp_path: Path) -> None:
         ({"file": "!!", "filename": "a.scp"}, "not base64"),
         ({"file": "AAAA", "filename": "../a.scp"}, "name without folders"),
         ({"file": "AAAA", "filename": ".."}, "name without folders"),
-        ({"file": 7, "filename": "a.scp"}, "'file' must be the file in base64"),
+        ({"file": 7, "filename": "a.scp"}, "sent in base64, with its name"),
+        ({"file": ["AAAA"], "filename": ["a.scp"]}, "list named ['a.scp']"),
+        ({"files": ["AAAA"]}, "'files' is a list; expected {name: base64}"),
+        ({"files": {}}, "there is no file"),
+        ({"files": {"a.dat": "AAAA", "b.dat": "AAAA"}}, "2 files (a.dat, b.dat) with 0 WFDB headers"),
+        ({"files": {"../a.hea": "AAAA"}}, "name without folders"),
+        ({"files": {"a.hea": "AAAA"}, "filename": "a.hea"}, "unknown key(s) filename"),
         ({"file": base64.b64encode(bytes(100)).decode(), "filename": "a.scp"}, "a.scp: "),
     ],
 )
@@ -205,6 +211,21 @@ def test_a_file_is_read_as_ssl_ecg_predict_reads_it(handler: EndpointHandler, tm
     (direct,) = handler({"inputs": recording(signal=signal(2), leads=["I", "II"])})
     for one, other in zip(answer["predictions"], direct["predictions"], strict=True):
         assert one["score"] == pytest.approx(other["score"], abs=1e-6)
+
+
+def test_header_and_data_of_a_wfdb_record(handler: EndpointHandler, tmp_path: Path) -> None:
+    values = np.array(signal())
+    wfdb.wrsamp(
+        "rec", 100, ["mV"] * 12, list(STANDARD_LEADS), values.T, fmt=["16"] * 12, write_dir=str(tmp_path)
+    )
+    files = {path.name: base64.b64encode(path.read_bytes()).decode() for path in tmp_path.iterdir()}
+    (answer,) = handler({"inputs": {"files": files}})
+    assert answer["read"]["format"] == "WFDB"
+    (direct,) = handler({"inputs": recording()})
+    for one, other in zip(answer["predictions"], direct["predictions"], strict=True):
+        assert one["score"] == pytest.approx(other["score"], abs=1e-3)
+    with pytest.raises(ValueError, match=r"^rec\.hea: .*rec\.dat"):
+        handler({"inputs": {"files": {"rec.hea": files["rec.hea"]}}})
 
 
 def test_long_recordings_are_averaged_over_windows(handler: EndpointHandler) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ssl_ecg_hf.data import read_upload
 from ssl_ecg_hf.evaluation.loading import load_classifier
 from ssl_ecg_hf.hub_export import export_onnx
 from ssl_ecg_hf.space.analysis import analyse, load_classify
-from ssl_ecg_hf.space.upload import read_upload
 
 
 @pytest.mark.slow

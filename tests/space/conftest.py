@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from ssl_ecg_hf.data import STANDARD_LEADS, SUPERCLASSES
+from ssl_ecg_hf.data import SUPERCLASSES
 from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgFeatureExtractor, SslEcgForSequenceClassification
 from ssl_ecg_hf.modeling.pipeline_ssl_ecg import EcgClassificationPipeline
 from ssl_ecg_hf.space.analysis import load_classify
@@ -51,24 +50,6 @@ def release(make_release: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="session")
 def classify(release: Path) -> EcgClassificationPipeline:
     return load_classify(release)
-
-
-@pytest.fixture
-def write_csv(tmp_path: Path) -> Callable[..., Path]:
-    """Write a recording that states everything; noise of half a millivolt with a beat a second."""
-
-    def write(
-        *, leads: Sequence[str] = STANDARD_LEADS, rate: int = 100, seconds: float = 10, name: str = "ecg.csv"
-    ) -> Path:
-        rng = np.random.default_rng(0)
-        times = np.arange(round(seconds * rate)) / rate
-        signal = rng.normal(0, 0.05, (len(leads), len(times))) + (np.abs(times % 1 - 0.5) < 0.03)
-        header = ",".join(["time_s", *(f"{lead}_mV" for lead in leads)])
-        path = tmp_path / name
-        np.savetxt(path, np.vstack([times, signal]).T, delimiter=",", header=header, comments="", fmt="%.4f")
-        return path
-
-    return write
 
 
 def curl(*words: object) -> str:

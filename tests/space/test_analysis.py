@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_ecg_hf.data import STANDARD_LEADS, EcgRecord
+from ssl_ecg_hf.data import STANDARD_LEADS, EcgRecord, read_upload
 from ssl_ecg_hf.modeling.pipeline_ssl_ecg import EcgClassificationPipeline
 from ssl_ecg_hf.space import text
 from ssl_ecg_hf.space.analysis import Finding, analyse, drawn_leads, load_classify, with_gaps_interpolated
-from ssl_ecg_hf.space.upload import read_upload
 
 
 def test_it_says_what_the_pipeline_says(

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_ecg_hf.data import STANDARD_LEADS
+from ssl_ecg_hf.data import STANDARD_LEADS, read_upload
 from ssl_ecg_hf.modeling.modeling_ssl_ecg import normalize
 from ssl_ecg_hf.modeling.pipeline_ssl_ecg import EcgClassificationPipeline
 from ssl_ecg_hf.space.analysis import analyse, load_classify
 from ssl_ecg_hf.space.attribution import Attribution, attribute, integrated_gradients
-from ssl_ecg_hf.space.upload import read_upload
 
 pytest.importorskip("captum", reason="needs Captum: pip install 'ssl_ecg_hf[space]'")
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ssl_ecg_hf.data import read_upload
 from ssl_ecg_hf.modeling.pipeline_ssl_ecg import EcgClassificationPipeline
 from ssl_ecg_hf.space import attribution
 from ssl_ecg_hf.space.analysis import analyse
-from ssl_ecg_hf.space.upload import read_upload
 
 playwright_api = pytest.importorskip(
     "playwright.sync_api", reason="needs Playwright: pip install playwright && playwright install chromium"

@@ -14,10 +14,10 @@ import yaml
 from packaging.requirements import Requirement
 
 from ssl_ecg_hf.cli import main
+from ssl_ecg_hf.data import read_upload
 from ssl_ecg_hf.space import folder as space_folder
 from ssl_ecg_hf.space.analysis import analyse, load_classify
 from ssl_ecg_hf.space.folder import requirements, write_space
-from ssl_ecg_hf.space.upload import read_upload
 
 pytestmark = pytest.mark.skipif(
     not {*space_folder.EXTRAS} <= {*(metadata("ssl_ecg_hf").get_all("Provides-Extra") or [])},

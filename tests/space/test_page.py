@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ssl_ecg_hf.data import read_upload
 from ssl_ecg_hf.modeling.pipeline_ssl_ecg import EcgClassificationPipeline
 from ssl_ecg_hf.space import attribution
 from ssl_ecg_hf.space.analysis import analyse
-from ssl_ecg_hf.space.upload import read_upload
 
 pytest.importorskip("gradio", reason="needs Gradio: pip install 'ssl_ecg_hf[space]'")
 pytestmark = pytest.mark.slow

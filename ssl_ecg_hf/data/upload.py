@@ -1,15 +1,15 @@
-"""From what a browser sends to a recording; the copies are gone when it is read."""
+"""From files that somebody sent to a recording; the copies are gone when it is read."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssl_ecg_hf.data import EcgFormatError, EcgRecord, read_ecg
+from .readers import read_ecg
+from .record import EcgFormatError, EcgRecord
 
 MAX_BYTES = 64 << 20
 """Of all files of an upload together."""
@@ -19,40 +19,6 @@ MAX_FILES = 4
 
 MAX_SECONDS = 3600.0
 """Length of a recording: an hour is 720 windows of ten seconds."""
-
-
-def parse_leads(text: str) -> list[str] | str | None:
-    """Return the lead names in a text, divided by blanks, commas or semicolons; None for an empty one.
-
-    Example:
-        >>> parse_leads("I, II V1")
-        ['I', 'II', 'V1']
-        >>> parse_leads(" Standard ")
-        'standard'
-    """
-    names = [name for name in re.split(r"[\s,;]+", text) if name]
-    if [name.lower() for name in names] == ["standard"]:
-        return "standard"
-    return names or None
-
-
-def parse_rate(text: str) -> float | None:
-    """Return the sampling rate in a text, in Hz; None for an empty one.
-
-    Raises:
-        EcgFormatError: if it is no number.
-
-    Example:
-        >>> parse_rate("500 Hz")
-        500.0
-    """
-    number = re.sub(r"\s*Hz$", "", text.strip(), flags=re.IGNORECASE)
-    try:
-        return float(number) if number else None
-    except ValueError:
-        raise EcgFormatError(
-            f"sampling rate {text!r} is no number; expected one in Hz, such as 500"
-        ) from None
 
 
 def _check_sizes(paths: Sequence[Path]) -> None:
@@ -65,7 +31,7 @@ def _check_sizes(paths: Sequence[Path]) -> None:
         )
     if (size := sum(path.stat().st_size for path in paths)) > MAX_BYTES:
         raise EcgFormatError(
-            f"{size / 2**20:.0f} MiB; this page takes {MAX_BYTES >> 20} MiB, use ssl-ecg predict for larger "
+            f"{size / 2**20:.0f} MiB; {MAX_BYTES >> 20} MiB are taken here, use ssl-ecg predict for larger "
             "files"
         )
 
@@ -108,7 +74,7 @@ def read_upload(
     files = [Path(path) for path in paths]
     _check_sizes(files)
     with tempfile.TemporaryDirectory(prefix="ecg-") as name:
-        # A browser's files lie in a folder each, but a WFDB header looks for its data beside it.
+        # Sent files may lie in a folder each, but a WFDB header looks for its data beside it.
         folder = Path(name)
         copies = [Path(shutil.copyfile(file, folder / file.name)) for file in files]
         try:
@@ -117,7 +83,7 @@ def read_upload(
             raise EcgFormatError(str(error).replace(f"{folder}{os.sep}", "")) from None
     if record.duration > MAX_SECONDS:
         raise EcgFormatError(
-            f"the recording lasts {record.duration / 60:.0f} minutes; this page takes {MAX_SECONDS / 60:g}, "
+            f"the recording lasts {record.duration / 60:.0f} minutes; {MAX_SECONDS / 60:g} are taken here, "
             "use ssl-ecg predict for longer ones"
         )
     return record
