@@ -37,3 +37,5 @@ from .weighted import resampled as resampled
 from .weighted import weighted_auprc as weighted_auprc
 from .weighted import weighted_auroc as weighted_auroc
 from .weighted import weighted_f1 as weighted_f1
+from .weighted import weighted_sensitivity as weighted_sensitivity
+from .weighted import weighted_specificity as weighted_specificity

@@ -22,7 +22,13 @@ from ssl_ecg_hf.evaluation.calibration import (
 from ssl_ecg_hf.evaluation.checks import check_class_names
 from ssl_ecg_hf.evaluation.metrics import choose_thresholds, classification_metrics, undefined_classes
 from ssl_ecg_hf.evaluation.predictions import Predictions
-from ssl_ecg_hf.evaluation.weighted import weighted_auprc, weighted_auroc, weighted_f1
+from ssl_ecg_hf.evaluation.weighted import (
+    weighted_auprc,
+    weighted_auroc,
+    weighted_f1,
+    weighted_sensitivity,
+    weighted_specificity,
+)
 from ssl_ecg_hf.files import write_json
 
 SCHEMA = 1
@@ -177,7 +183,13 @@ def _describe(predictions: Predictions) -> dict[str, Any]:
 def _intervals(
     test: Predictions, names: list[str], thresholds: NDArray[np.float64], *, draws: int, seed: int
 ) -> dict[str, Any]:
-    metrics = {"auroc": weighted_auroc, "auprc": weighted_auprc, "f1": weighted_f1(thresholds)}
+    metrics = {
+        "auroc": weighted_auroc,
+        "auprc": weighted_auprc,
+        "f1": weighted_f1(thresholds),
+        "sensitivity": weighted_sensitivity(thresholds),
+        "specificity": weighted_specificity(thresholds),
+    }
     intervals: dict[str, Any] = {
         "confidence": CONFIDENCE,
         "draws": draws,

@@ -2,7 +2,7 @@
 
 A resampled set of records is a vector of weights: how often each record was drawn. All functions here take
 ``weights`` of shape (draws, records) and return one value a draw and class, NaN where a class lacks positive
-or negative records in a draw. With weights of one they equal scikit-learn's metrics.
+or negative records in a draw (sensitivity: positive ones; specificity: negative ones). With weights of one they equal scikit-learn's metrics.
 """
 
 from __future__ import annotations
@@ -86,6 +86,45 @@ def weighted_f1(thresholds: ArrayLike) -> WeightedMetric:
         return np.where(has_both, value, np.nan)
 
     return f1
+
+
+def weighted_sensitivity(thresholds: ArrayLike) -> WeightedMetric:
+    """Sensitivity at fixed thresholds: the share of the positive records that are predicted positive.
+
+    Args:
+        thresholds: (classes,); a record at or above its threshold is predicted positive.
+
+    Returns:
+        A function (labels, scores, weights) -> (draws, classes).
+    """
+    return _share_above(thresholds, truth=1)
+
+
+def weighted_specificity(thresholds: ArrayLike) -> WeightedMetric:
+    """Specificity at fixed thresholds: the share of the negative records that are predicted negative.
+
+    Args:
+        thresholds: (classes,); a record at or above its threshold is predicted positive.
+
+    Returns:
+        A function (labels, scores, weights) -> (draws, classes).
+    """
+    alarms = _share_above(thresholds, truth=0)
+    return lambda labels, scores, weights: 1 - alarms(labels, scores, weights)
+
+
+def _share_above(thresholds: ArrayLike, *, truth: int) -> WeightedMetric:
+    limits = np.asarray(thresholds, dtype=np.float64)
+
+    def share(
+        labels: NDArray[np.int64], scores: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        of_truth = labels == truth
+        above = weights @ (of_truth & (scores >= limits)).astype(np.float64)
+        total = weights @ of_truth.astype(np.float64)
+        return _divide(above, total)
+
+    return share
 
 
 def resampled(metric: Callable[[NDArray[np.int64], NDArray[np.float64]], float | None]) -> WeightedMetric:

@@ -88,22 +88,26 @@ def macro_table(metrics: Mapping[str, Any]) -> str:
 
 def class_table(metrics: Mapping[str, Any]) -> str:
     """One row a class: support, threshold and what is measured with it."""
-    intervals = metrics["intervals"]
+    titles = {
+        "auroc": "AUROC",
+        "auprc": "AUPRC",
+        "f1": "F1",
+        "sensitivity": "Sensitivity",
+        "specificity": "Specificity",
+    }
+    # Older metrics have intervals of some.
+    intervals = {key: metrics["intervals"].get(key, {}).get("per_class", {}) for key in titles}
     rows = [
         [
             cell(name),
             count(values["support"]),
             number(values["threshold"]),
-            with_interval(values["auroc"], intervals["auroc"]["per_class"][name]),
-            with_interval(values["auprc"], intervals["auprc"]["per_class"][name]),
-            with_interval(values["f1"], intervals["f1"]["per_class"][name]),
-            number(values["sensitivity"]),
-            number(values["specificity"]),
+            *(with_interval(values[key], intervals[key].get(name)) for key in titles),
             number(values["ece"]),
         ]
         for name, values in ((name, metrics["test"]["per_class"][name]) for name in metrics["classes"])
     ]
-    header = ["Class", "Positive", "Threshold", "AUROC", "AUPRC", "F1", "Sensitivity", "Specificity", "ECE"]
+    header = ["Class", "Positive", "Threshold", *titles.values(), "ECE"]
     return markdown_table(header, rows, align="lrrrrrrrr")
 
 

@@ -43,7 +43,7 @@ def test_thresholds_come_from_validation_and_are_frozen(metrics):
 
 
 def test_intervals_hold_their_estimates_and_those_are_the_test_metrics(metrics):
-    for key in ("auroc", "auprc", "f1"):
+    for key in ("auroc", "auprc", "f1", "sensitivity", "specificity"):
         macro = metrics["intervals"][key]["macro"]
         assert macro["estimate"] == pytest.approx(metrics["test"]["macro"][key], abs=2e-6)
         assert macro["low"] < macro["estimate"] < macro["high"]

@@ -2,10 +2,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, recall_score, roc_auc_score
 
 from ssl_ecg_hf.evaluation.metrics import macro_auroc
-from ssl_ecg_hf.evaluation.weighted import resampled, weighted_auprc, weighted_auroc, weighted_f1
+from ssl_ecg_hf.evaluation.weighted import (
+    resampled,
+    weighted_auprc,
+    weighted_auroc,
+    weighted_f1,
+    weighted_sensitivity,
+    weighted_specificity,
+)
 
 
 @settings(max_examples=25, deadline=None)
@@ -19,18 +26,25 @@ def test_weights_mean_the_same_as_repeated_records(seed, records):
     auroc = weighted_auroc(labels, scores, weights)
     auprc = weighted_auprc(labels, scores, weights)
     f1 = weighted_f1(limits)(labels, scores, weights)
-    assert auroc.shape == auprc.shape == f1.shape == (4, 2)
+    sensitivity = weighted_sensitivity(limits)(labels, scores, weights)
+    specificity = weighted_specificity(limits)(labels, scores, weights)
+    found = np.stack([auroc, auprc, f1])
+    assert found.shape == (3, 4, 2)
+    assert sensitivity.shape == specificity.shape == (4, 2)
     for draw, times in enumerate(weights.astype(int)):
         for column in range(2):
             truth, score = np.repeat(labels[:, column], times), np.repeat(scores[:, column], times)
             if len(set(truth.tolist())) < 2:
-                assert np.isnan([auroc[draw, column], auprc[draw, column], f1[draw, column]]).all()
+                assert np.isnan(found[:, draw, column]).all()
+                assert np.isnan(sensitivity[draw, column]) == (1 not in truth)
+                assert np.isnan(specificity[draw, column]) == (0 not in truth)
                 continue
             assert auroc[draw, column] == pytest.approx(roc_auc_score(truth, score))
             assert auprc[draw, column] == pytest.approx(average_precision_score(truth, score))
-            assert f1[draw, column] == pytest.approx(
-                f1_score(truth, score >= limits[column], zero_division=0)
-            )
+            predicted = score >= limits[column]
+            assert f1[draw, column] == pytest.approx(f1_score(truth, predicted, zero_division=0))
+            assert sensitivity[draw, column] == pytest.approx(recall_score(truth, predicted))
+            assert specificity[draw, column] == pytest.approx(recall_score(truth, predicted, pos_label=0))
 
 
 def test_any_metric_can_be_resampled():
