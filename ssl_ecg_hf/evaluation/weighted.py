@@ -2,7 +2,8 @@
 
 A resampled set of records is a vector of weights: how often each record was drawn. All functions here take
 ``weights`` of shape (draws, records) and return one value a draw and class, NaN where a class lacks positive
-or negative records in a draw (sensitivity: positive ones; specificity: negative ones). With weights of one they equal scikit-learn's metrics.
+or negative records in a draw (sensitivity: positive ones; specificity: negative ones). With weights of one
+they equal scikit-learn's metrics.
 """
 
 from __future__ import annotations

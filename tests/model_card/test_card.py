@@ -75,7 +75,8 @@ def metrics():
             "f1": {"macro": interval(0.781, 0.76, 0.8),
                    "per_class": {"NORM": interval(0.841, 0.82, 0.86), "MI": interval(0.721, 0.68, 0.76)}},
             "sensitivity": {"macro": interval(0.733, 0.7, 0.77),
-                            "per_class": {"NORM": interval(0.733, 0.69, 0.78), "MI": interval(0.733, 0.65, 0.8)}},
+                            "per_class": {"NORM": interval(0.733, 0.69, 0.78),
+                                          "MI": interval(0.733, 0.65, 0.8)}},
         },
         "calibration": {"temperature": 1.234, "macro_ece": 0.043, "macro_ece_with_temperature": 0.021},
         "subgroups": {"sex": {
