@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
-from transformers import HfArgumentParser
+from transformers import HfArgumentParser, TrainingArguments
 from transformers.utils import logging
+
+USUAL = (
+    "output_dir", "num_train_epochs", "max_steps", "per_device_train_batch_size",
+    "per_device_eval_batch_size", "gradient_accumulation_steps", "activation_checkpointing", "learning_rate",
+    "weight_decay", "warmup_steps", "lr_scheduler_type", "bf16", "use_cpu", "torch_compile", "eval_strategy",
+    "eval_steps", "save_strategy", "save_steps", "save_total_limit", "logging_steps", "seed",
+    "dataloader_num_workers", "report_to",
+)  # fmt: skip
+"""Fields of Transformers' `TrainingArguments` that a help text shows; the others are known as well."""
 
 
 def words_of(options: Mapping[str, Any]) -> list[str]:
@@ -98,6 +109,9 @@ def parse(
         epilog=f"Example: {example}" if example else None,
         allow_abbrev=False,
     )
+    if issubclass(dataclasses[-1], TrainingArguments):
+        _shorten_help(parser, all_options="--help_all" in words)
+        words = ["--help" if word == "--help_all" else word for word in words]
     *parsed, rest = parser.parse_args_into_dataclasses(words, return_remaining_strings=True)
     if rest:
         known = [option for action in parser._actions for option in action.option_strings]
@@ -105,3 +119,15 @@ def parse(
         advice = f"did you mean {similar[0]}?" if similar else f"see ssl-ecg {verb} --help"
         raise ValueError(f"unknown option {' '.join(rest)}; {advice}")
     return tuple(parsed)
+
+
+def _shorten_help(parser: HfArgumentParser, *, all_options: bool) -> None:
+    """Give options one spelling each in the help text, and leave out those that hardly anybody needs."""
+    unusual = {field.name for field in fields(TrainingArguments)} - set(USUAL)
+    for action in parser._actions:
+        action.option_strings = [word for word in action.option_strings if "-" not in word.strip("-")]
+        if action.dest.removeprefix("no_") in unusual and not all_options:
+            action.help = argparse.SUPPRESS
+    if not all_options:
+        hidden = f"And {len(unusual)} more of Transformers' TrainingArguments: --help_all shows them."
+        parser.epilog = "  ".join(filter(None, (hidden, parser.epilog)))

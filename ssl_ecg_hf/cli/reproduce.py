@@ -50,10 +50,7 @@ def run_cell(cell: Cell, checkpoint: Path | None, *, data: str, root: Path) -> P
 
 
 def describe_pretraining(folder: Path) -> dict[str, Any]:
-    """Return recipe and log of a pretraining, the size of its encoder and its time in s.
-
-    Of a resumed one the time is that of its last part.
-    """
+    """Return recipe and log of a pretraining, the size of its encoder and its time in s."""
     import torch
 
     from ssl_ecg_hf.evaluation.loading import load_config
@@ -62,7 +59,7 @@ def describe_pretraining(folder: Path) -> dict[str, Any]:
 
     state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
     history = state["log_history"]
-    seconds = max(entry["train_runtime"] for entry in history if "train_runtime" in entry)
+    seconds = max(entry["elapsed_time"] for entry in history if "elapsed_time" in entry)
     evaluations = [entry for entry in history if "eval_loss" in entry]
     with torch.device("meta"):
         parameters = sum(value.numel() for value in build_encoder(load_config(folder)).parameters())

@@ -17,6 +17,33 @@ SHOWN = {
 }
 
 
+class Stopwatch(TrainerCallback):
+    """Notes with every log entry the time since training began, in s: ``elapsed_time``.
+
+    A resumed run goes on counting from its checkpoint, so that the last entry tells what all kept steps took.
+    """
+
+    def __init__(self) -> None:
+        self.began: float | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Start where the checkpoint's last entry was written, or at nought."""
+        del args, control
+        earlier = [entry["elapsed_time"] for entry in state.log_history if "elapsed_time" in entry]
+        self.began = perf_counter() - (earlier[-1] if earlier else 0.0)
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Add the time to the entry that was just written."""
+        del args, control
+        if self.began is not None:
+            state.log_history[-1]["elapsed_time"] = round(perf_counter() - self.began, 3)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Stop: what is evaluated later is no training."""
+        del args, state, control
+        self.began = None
+
+
 class Bar(ProgressCallback):
     """The Trainer's progress bar without its log."""
 

@@ -30,6 +30,7 @@ from ssl_ecg_hf.training.arguments import (
 )
 from ssl_ecg_hf.training.augmentations import Compose
 from ssl_ecg_hf.training.losses import build_loss
+from ssl_ecg_hf.training.progress import Stopwatch
 from ssl_ecg_hf.training.resident import ROW, ResidentTable
 from ssl_ecg_hf.training.resuming import ResumeAtTheSameBatch
 from ssl_ecg_hf.training.sampling import LabelSampler
@@ -215,7 +216,6 @@ class SslEcgTrainer(Trainer):
         self.is_pretraining = isinstance(model, SslEcgForPreTraining)
         self.classification_loss: Callable[[Tensor, Tensor], Tensor] | None = None
         self._step_key, self._micro_step = -1, 0
-        self._evaluations = 0
         self._wanted: dict[str, str] = {}
         self._num_views = 1
         if self.is_pretraining:
@@ -260,6 +260,7 @@ class SslEcgTrainer(Trainer):
             **kwargs,
         )
         self.add_callback(ResumeAtTheSameBatch())
+        self.add_callback(Stopwatch())
         if self.is_pretraining:
             self.add_callback(AfterOptimizerStep())
         if options.keep_data_on_device and train_dataset is not None:
@@ -347,10 +348,10 @@ class SslEcgTrainer(Trainer):
         self._step_key = -1  # the same views at each evaluation of one step
         output = super().evaluation_loop(*args, **kwargs)
         if self._probe_sets is not None and self.options.probe_every:
-            if self._evaluations % self.options.probe_every == 0:
+            earlier = sum("eval_loss" in entry for entry in self.state.log_history)
+            if earlier % self.options.probe_every == 0:
                 prefix = kwargs.get("metric_key_prefix", "eval")
                 output.metrics[f"{prefix}_knn_auroc"] = self._knn_auroc(*self._probe_sets)
-            self._evaluations += 1
         return output
 
     def _knn_auroc(self, train: Dataset, validation: Dataset) -> float | None:

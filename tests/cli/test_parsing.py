@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from transformers import TrainingArguments
 
-from ssl_ecg_hf.cli.parsing import data_words, parse, recipe_words
+from ssl_ecg_hf.cli.parsing import USUAL, data_words, parse, recipe_words
 from ssl_ecg_hf.data.source import DataArguments
 from ssl_ecg_hf.training import SslEcgTrainingArguments
 from ssl_ecg_hf.training.finetune import FinetuningArguments
@@ -93,3 +95,26 @@ def test_what_is_no_yaml_is_one_line(content: bytes, tmp_path: Path) -> None:
 def test_unknown_options_are_named(words: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse("x", (Options,), words)
+
+
+def test_help_shows_what_is_needed_and_all_of_it_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = {}
+    for word in ("--help", "--help_all"):
+        with pytest.raises(SystemExit) as ended:
+            parse("x", (DataArguments, SslEcgTrainingArguments), [word], example="ssl-ecg x")
+        assert ended.value.code == 0
+        shown[word] = capsys.readouterr().out
+    assert all(f"--{name} " in shown["--help"] for name in (*USUAL, "augmentations", "split_seed"))
+    assert "--fsdp" not in shown["--help"]
+    assert "--num-views" not in shown["--help"]
+    assert re.search(r"And \d+ more of Transformers' TrainingArguments: --help_all", shown["--help"])
+    assert "Example: ssl-ecg x" in shown["--help"]
+    assert {field.name for field in fields(TrainingArguments)} <= set(
+        re.findall(r"--(\w+)", shown["--help_all"])
+    )
+
+
+def test_options_that_the_help_leaves_out_are_known(tmp_path: Path) -> None:
+    words = ["--output_dir", str(tmp_path), "--adam_beta2", "0.95", "--num-views", "4"]
+    (args,) = parse("x", (SslEcgTrainingArguments,), words)
+    assert (args.adam_beta2, args.num_views) == (0.95, 4)
