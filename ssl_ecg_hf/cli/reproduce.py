@@ -234,7 +234,7 @@ def main(argv: list[str]) -> None:
     from ssl_ecg_hf.evaluation.details_table import details_table
     from ssl_ecg_hf.evaluation.report import save_metrics
     from ssl_ecg_hf.evaluation.summary import summarize
-    from ssl_ecg_hf.evaluation.table import summary_table
+    from ssl_ecg_hf.evaluation.summary_table import overview_table, summary_table
     from ssl_ecg_hf.files import replacing
 
     table = read_table(arguments.table)
@@ -264,6 +264,8 @@ def main(argv: list[str]) -> None:
     draw(summary, of_first, finished, results)
     text = summary_table(summary)
     pages = {"table.md": text}
+    if len({row["label_fraction"] for row in summary["rows"]}) > 1:
+        pages["overview.md"] = overview_table(summary)
     # Its counts of records are those of one test split.
     if table.shares is None and of_first:
         pages["details.md"] = details_table(runs, label_fraction=first)
