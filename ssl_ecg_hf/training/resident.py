@@ -15,6 +15,7 @@ from ssl_ecg_hf.data.signals import SignalTable
 
 ROW = "row"
 CHUNK = 1024  # recordings copied at once
+SHOWN = 10  # bad recordings in a message
 logger = logging.getLogger(__name__)
 
 
@@ -50,9 +51,11 @@ class ResidentTable(SignalTable):
         for start in range(0, len(table), CHUNK):
             rows = range(start, min(start + CHUNK, len(table)))
             part = torch.from_numpy(table.__getitems__(rows)[self.signal_name])
-            if not torch.isfinite(part).all():
+            bad = (~torch.isfinite(part).flatten(1).all(dim=1)).nonzero().flatten() + start
+            if len(bad):
+                shown = ", ".join(map(str, bad[:SHOWN].tolist())) + (" ..." if len(bad) > SHOWN else "")
                 raise ValueError(
-                    f"recordings {rows.start} to {rows.stop - 1} hold NaN or infinite samples; repair these "
+                    f"row(s) {shown} of the training set hold NaN or infinite samples; repair these "
                     "recordings, or remove them with Dataset.filter"
                 )
             signals[rows.start : rows.stop] = part.to(device)

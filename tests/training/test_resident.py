@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from datasets import Dataset, DatasetDict
 from ssl_ecg_hf.data import SignalTable
 from ssl_ecg_hf.data.batches import collate
 from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification, SslEcgForSimCLR
-from ssl_ecg_hf.training import SslEcgTrainer, SslEcgTrainingArguments
+from ssl_ecg_hf.training import SslEcgTrainer, SslEcgTrainingArguments, resident
 from ssl_ecg_hf.training.resident import CHUNK, ResidentTable
 
 CPU = torch.device("cpu")
@@ -46,11 +46,17 @@ def test_signals_do_not_travel_to_reading_processes() -> None:
     assert "signals" not in vars(table)
 
 
-def test_a_broken_recording_is_found_while_copying() -> None:
-    signal = np.zeros((3, 2, 4))
-    signal[1, 0, 2] = np.nan
+@pytest.mark.parametrize(
+    ("broken", "named"), [([5], r"row\(s\) 5 of"), (range(12), r"row\(s\) 0, 1, .*, 9 \.\.\. of")]
+)
+def test_broken_recordings_are_found_while_copying(
+    broken: Sequence[int], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resident, "CHUNK", 4 if len(broken) == 1 else 100)
+    signal = np.zeros((13, 2, 4))
+    signal[broken, 0, 2] = np.nan
     table = SignalTable(Dataset.from_dict({"signal": signal.tolist()}))
-    with pytest.raises(ValueError, match=r"recordings 0 to 2 hold NaN or infinite samples"):
+    with pytest.raises(ValueError, match=rf"^{named} the training set hold NaN or infinite samples"):
         ResidentTable(table, device=CPU)
 
 
