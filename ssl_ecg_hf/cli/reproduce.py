@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 MOST_CURVES = 7  # methods that can be told apart in one figure
+FEW_COMPARISONS = 3  # that a list tells as well as a figure does
 
 
 def pretrain_once(pretraining: Pretraining | None, *, data: str, root: Path) -> Path | None:
@@ -114,9 +115,10 @@ def draw(summary: Mapping[str, Any], runs: Sequence[Run], cells: Sequence[Cell],
     """Draw what the runs give.
 
     ROC curves and reliability at the table's first share of the labels, the macro AUROC against the share
-    where there are several, and under bad conditions where these were measured.
+    where there are several, else the differences, and under bad conditions where these were measured.
     """
     from ssl_ecg_hf.evaluation.comparison_plot import plot_methods_reliability, plot_methods_roc
+    from ssl_ecg_hf.evaluation.differences_plot import plot_differences
     from ssl_ecg_hf.evaluation.pictures import draw_label_efficiency
     from ssl_ecg_hf.evaluation.robustness_plot import plot_robustness
 
@@ -133,6 +135,8 @@ def draw(summary: Mapping[str, Any], runs: Sequence[Run], cells: Sequence[Cell],
         plot_methods_reliability(runs, path=results / "reliability.png")
     if len({row["label_fraction"] for row in summary["rows"]}) > 1:
         draw_label_efficiency(results, summary)
+    elif len(summary["comparisons"]) > FEW_COMPARISONS:
+        plot_differences(summary, path=results / "differences.png")
 
 
 def wanted_cells(
