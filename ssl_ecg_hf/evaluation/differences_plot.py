@@ -45,8 +45,8 @@ def plot_differences(summary: Mapping[str, Any], *, path: str | Path) -> Path:
             loc="left", fontsize=10, weight="bold", color=INK,
         )  # fmt: skip
     grid[-1].set_xlabel(
-        "Difference of the mean test macro AUROC, 95 % interval; grey where it may be chance (Holm);\n"
-        "at the right the mean itself", fontsize=9, color=INK,
+        "Difference of the mean test macro AUROC, 95 % interval\n"
+        "(grey: may be chance, by Holm); at the right the mean itself", fontsize=9, color=INK,
     )  # fmt: skip
     figure.tight_layout()
     return save_png(figure, path)
