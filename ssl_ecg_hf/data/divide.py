@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,20 @@ def knows_patients(recordings: Dataset) -> bool:
         return False
     column = recordings.data.column("patient_id")
     return bool(column.null_count < len(column))
+
+
+def held_out(splits: DatasetDict) -> dict[str, str]:
+    """Return a digest of the recordings in validation and test, by file or ``ecg_id``; empty without these.
+
+    Two divisions whose digests agree hold out the same recordings.
+    """
+    name = next((name for name in ("file", "ecg_id") if name in splits["train"].column_names), None)
+    if name is None:
+        return {}
+    return {
+        split: hashlib.sha256(repr(sorted(splits[split][name])).encode()).hexdigest()
+        for split in ("validation", "test")
+    }
 
 
 def divide(

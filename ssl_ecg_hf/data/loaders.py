@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from datasets import Dataset, DatasetDict, load_from_disk
+from numpy.typing import NDArray
 
-from .divide import divide, divide_anew, knows_patients
+from .divide import divide, divide_anew, held_out, knows_patients
 from .label_sets import (
     NORMAL_ABNORMAL,
     NORMAL_ABNORMAL_OF_SUPERCLASSES,
@@ -36,6 +38,7 @@ class Loaded:
         description: what is known of them.
         splits: train, validation and test; None where the source does not divide them.
         pool: all of them, where the source has them in one.
+        pool_strata: (recordings of the pool, any), labels whose prevalence is kept where it is divided.
         strata: `splits` with the labels whose prevalence is kept where they are divided anew, if others.
         class_meanings: class -> what it stands for, where that is known.
     """
@@ -44,6 +47,7 @@ class Loaded:
     description: dict[str, Any]
     splits: DatasetDict | None
     pool: Dataset | None = None
+    pool_strata: NDArray[np.int8] | None = None
     strata: DatasetDict | None = None
     class_meanings: Mapping[str, str] = field(default_factory=dict)
 
@@ -81,6 +85,7 @@ def load_ptbxl_folder(
         class_meanings=classes.meanings,
         description={
             "name": "PTB-XL",
+            "public": "ptb-xl",
             "simulated": False,
             "database_sha256": hashlib.sha256(database).hexdigest(),
             "label_set": label_set,
@@ -91,7 +96,10 @@ def load_ptbxl_folder(
 
 
 def _completeness(splits: DatasetDict) -> str:
-    """Say how much of PTB-XL 1.0.3 is there."""
+    """Say how much of PTB-XL 1.0.3 is there; earlier versions had more records."""
+    if any(len(splits[name]) > whole for name, (_, whole) in PTBXL_RECORDS.items()):
+        counts = [f"{len(splits[name]):,} records of {folds}" for name, (folds, _) in PTBXL_RECORDS.items()]
+        return f"PTB-XL in another version than 1.0.3: {', '.join(counts)}."
     parts = [
         f"{len(splits[name]):,} of the {whole:,} records of {folds}"
         for name, (folds, whole) in PTBXL_RECORDS.items()
@@ -126,11 +134,14 @@ def load_own_folder(
     }
     if len(pool) < len(table.rows):
         description["note"] = f"{len(pool):,} of the {len(table.rows):,} recordings of {TABLE}."
+    splits = None
     if table.split_column is not None:
-        description["split"] = f"column {table.split_column!r} of {TABLE}"
+        splits = divide_by_table(pool, table)
+        description |= {"split": f"column {table.split_column!r} of {TABLE}", "held_out": held_out(splits)}
     return Loaded(
-        splits=None if table.split_column is None else divide_by_table(pool, table),
+        splits=splits,
         pool=pool,
+        pool_strata=table.strata[[number - 1 for number in pool["ecg_id"]]],
         class_names=table.class_names,
         description=description,
     )
@@ -173,11 +184,16 @@ def divided(
         return found.splits, {}
     seed = seed or 0
     if found.pool is not None:
-        splits = divide(found.pool, shares=shares, seed=seed)
+        splits = divide(found.pool, shares=shares, seed=seed, strata=found.pool_strata)
     else:
         assert found.splits is not None
         splits = divide_anew(found.splits, shares=shares, seed=seed, strata=found.strata)
     parts = "/".join(f"{100 * share:g}" for share in shares)
     by = "patient" if knows_patients(splits["train"]) else "recording, since no patient is known"
     text = f"{parts} % of all recordings by {by}, seed {seed}"
-    return splits, {"split": text, "split_seed": seed, "split_shares": list(shares)}
+    return splits, {
+        "split": text,
+        "split_seed": seed,
+        "split_shares": list(shares),
+        "held_out": held_out(splits),
+    }

@@ -20,11 +20,12 @@ from .readers import read_ecg
 from .record import STANDARD_LEADS, EcgFormatError
 from .recordings_table import SPLITS, RecordingsTable, TableRow
 from .schema import MICROVOLT_COLUMN, arrow_signals, with_columns, with_labels
+from .splits import HAS_LABELS
 from .standard_signal import standard_signal
 
 logger = logging.getLogger(__name__)
 
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 """Part of every cache key: raise it whenever the content of the cache changes."""
 
 _BATCH = 64
@@ -66,6 +67,15 @@ def _read_row(folder: Path, row: TableRow, sampling_rate: float, num_samples: in
         return standard_signal(record, sampling_rate=sampling_rate, num_samples=num_samples)
     except EcgFormatError as error:
         raise EcgFormatError(f"{folder / row.file}: {error}") from error
+
+
+def _reason(folder: Path, row: TableRow, sampling_rate: float, num_samples: int) -> str | None:
+    """Return why a recording cannot be used, None where it can."""
+    try:
+        _read_row(folder, row, sampling_rate, num_samples)
+    except EcgFormatError as error:
+        return str(error)
+    return None
 
 
 def _write_cache(
@@ -146,7 +156,7 @@ def load_recordings_folder(
     """Load one's own recordings as the standard twelve leads at one rate and of one length.
 
     The first call reads all recordings into an Arrow cache; later calls memory-map it. It is read again when
-    a recording changes, not when labels, patients or splits do.
+    a recording changes, or one that could not be read can be by now, not when labels, patients or splits do.
 
     Args:
         folder: what the files of the table are relative to.
@@ -158,16 +168,20 @@ def load_recordings_folder(
 
     Returns:
         One row a recording, in the order of the table: ``signal_uv``, int16 (12, samples) in microvolts;
-        ``labels`` where the table has some; ``ecg_id``, the number of the row from 1; ``patient_id``,
-        ``age``, ``sex``, ``sampling_rate``, ``file``, and ``fold`` where the table has it.
+        ``labels`` and ``has_labels`` where the table has label columns; ``ecg_id``, the number of the row
+        from 1; ``patient_id``, ``age``, ``sex``, ``sampling_rate``, ``file``, and ``fold`` where the table
+        has it.
 
     Raises:
         ValueError: if recordings cannot be read, or none can.
     """
     num_samples = round(seconds * sampling_rate)
     cache = cache_dir / f"recordings-{_cache_key(folder, table.rows, sampling_rate, num_samples)}"
+    rows = {row.file: row for row in table.rows}
     content = open_cache(
-        cache, lambda target: _write_cache(target, folder, table.rows, sampling_rate, num_samples)
+        cache,
+        lambda target: _write_cache(target, folder, table.rows, sampling_rate, num_samples),
+        lambda file: _reason(folder, rows[file], sampling_rate, num_samples),
     )
     for remark, files in content["notes"].items():
         logger.warning(
@@ -187,8 +201,12 @@ def load_recordings_folder(
     recordings = with_columns(signals, _known_columns(table, kept, sampling_rate))
     if not table.class_names:
         return recordings
-    labels = np.array([table.rows[place].labels for place in kept], dtype=np.int8)
-    return with_labels(recordings, labels)
+    none = (0,) * len(table.class_names)
+    labels = np.array([table.rows[place].labels or none for place in kept], dtype=np.int8)
+    known = Dataset(
+        pa.table({HAS_LABELS: pa.array([table.rows[place].labels is not None for place in kept])})
+    )
+    return with_columns(with_labels(recordings, labels), known)
 
 
 def divide_by_table(recordings: Dataset, table: RecordingsTable) -> DatasetDict:

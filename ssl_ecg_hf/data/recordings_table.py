@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .ptbxl_tables import SPLIT_FOLDS
 
 T = TypeVar("T")
@@ -30,15 +33,19 @@ KNOWN_COLUMNS: dict[str, str] = {
 
 SPLITS: tuple[str, ...] = tuple(SPLIT_FOLDS)
 _SEX = {"male": "male", "m": "male", "female": "female", "f": "female"}
+_LABELS = {"0", "1", "0.0", "1.0"}
 _SHOWN = 20
 
 
 class TableRow(NamedTuple):
-    """One recording: age in years, sampling rate in Hz; None where the table does not say."""
+    """One recording: age in years, sampling rate in Hz; None where the table does not say.
+
+    Labels that are all 0 are labels: the recording has none of the findings.
+    """
 
     line: int
     file: str
-    labels: tuple[int, ...]
+    labels: tuple[int, ...] | None
     patient: str | None
     age: float | None
     sex: str | None
@@ -57,11 +64,14 @@ class RecordingsTable:
         rows: in the order of the file.
         class_names: the label columns.
         split_column: ``"split"`` or ``"fold"``, or None where the table does not divide the recordings.
+        strata: (rows, any), the 0 and 1 of every column that may be a label, chosen or not, so that the
+            recordings are divided alike whichever classes are asked for; nothing counts as 0.
     """
 
     rows: tuple[TableRow, ...]
     class_names: tuple[str, ...]
     split_column: str | None
+    strata: NDArray[np.int8]
 
 
 def read_recordings_table(path: Path, *, class_names: Sequence[str] = ()) -> RecordingsTable:
@@ -69,7 +79,8 @@ def read_recordings_table(path: Path, *, class_names: Sequence[str] = ()) -> Rec
 
     Args:
         path: CSV file in UTF-8 with a header, a column ``file``, any of ``KNOWN_COLUMNS``, and the labels:
-            one column a class, 1 where the recording has it and 0 where not.
+            one column a class, 1 where the recording has it and 0 where not; a row whose label cells are all
+            empty is a recording without labels, for pretraining.
         class_names: which columns are labels, in which order; the remaining ones are then ignored. By default
             all that are not among ``KNOWN_COLUMNS``.
 
@@ -105,7 +116,18 @@ def read_recordings_table(path: Path, *, class_names: Sequence[str] = ()) -> Rec
                 f"no row of {path} is in {empty} by its column {column!r} ({KNOWN_COLUMNS[column]}); leave "
                 "the column out to have the patients divided at random"
             )
-    return RecordingsTable(rows=tuple(rows), class_names=names, split_column=column)
+    return RecordingsTable(
+        rows=tuple(rows), class_names=names, split_column=column, strata=_strata([row for _, row in cells])
+    )
+
+
+def _strata(cells: Sequence[Mapping[str, str]]) -> NDArray[np.int8]:
+    names = [
+        name
+        for name in cells[0]
+        if name not in KNOWN_COLUMNS and all(row[name] in _LABELS or not row[name] for row in cells)
+    ]
+    return np.array([[row[name][:1] == "1" for name in names] for row in cells], dtype=np.int8)
 
 
 def _read_cells(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
@@ -149,7 +171,7 @@ def _parse(line: int, row: Mapping[str, str], class_names: Sequence[str]) -> Tab
     return TableRow(
         line=line,
         file=row[FILE],
-        labels=tuple(_label(name, row[name]) for name in class_names),
+        labels=_row_labels(row, class_names),
         patient=cell("patient_id", str),
         age=cell("age", lambda text: _positive("age", text)),
         sex=cell("sex", _sex),
@@ -161,8 +183,19 @@ def _parse(line: int, row: Mapping[str, str], class_names: Sequence[str]) -> Tab
     )
 
 
+def _row_labels(row: Mapping[str, str], class_names: Sequence[str]) -> tuple[int, ...] | None:
+    empty = [name for name in class_names if not row[name]]
+    if empty and len(empty) == len(class_names):
+        return None
+    if empty:
+        raise ValueError(
+            f"column {empty[0]!r} is empty where others are not; a recording has all of its labels or none"
+        )
+    return tuple(_label(name, row[name]) for name in class_names)
+
+
 def _label(name: str, text: str) -> int:
-    if text not in {"0", "1", "0.0", "1.0"}:
+    if text not in _LABELS:
         raise ValueError(
             f"column {name!r} holds {text!r}; a label is 0 or 1. If it is no label, remove the column, or "
             "name those that are with --class_names"

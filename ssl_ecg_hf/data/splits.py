@@ -14,20 +14,26 @@ from .signals import numeric_column
 SHARES: tuple[float, ...] = (0.8, 0.1, 0.1)
 """Of train, validation and test, where nothing else is said."""
 
+HAS_LABELS = "has_labels"
+"""Column of a dataset: whether labels that are all 0 say that the recording has no finding."""
+
 _WINDOW = 64
 
 
 def labelled(dataset: Dataset) -> Dataset:
-    """Return the recordings that carry at least one label, for supervision.
+    """Return the recordings whose labels are known, for supervision.
 
     Args:
-        dataset: has a multi-hot column ``labels``.
+        dataset: has a multi-hot column ``labels``. A column ``has_labels`` tells where they are known;
+            without it they count as known where one of them is 1.
 
     Raises:
-        ValueError: if there is no such column.
+        ValueError: if there is no column ``labels``.
     """
-    labels = dataset_labels(dataset)
-    return dataset.select(np.flatnonzero(labels.any(axis=1)))
+    known = dataset_labels(dataset).any(axis=1)
+    if HAS_LABELS in dataset.column_names:
+        known = np.asarray(dataset[HAS_LABELS], dtype=bool)
+    return dataset.select(np.flatnonzero(known))
 
 
 def dataset_labels(dataset: Dataset) -> NDArray[np.int8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,30 @@ def check_same_split(recipe: dict[str, Any] | None, given: dict[str, Any]) -> No
     Raises:
         ValueError: if dataset and split say that the run may have trained on what is now measured.
     """
-    while recipe is not None:
-        trained_on = recipe["dataset"]
-        if trained_on["name"] == given["name"] and trained_on.get("split") != given.get("split"):
+    for run in _lineage(recipe):
+        trained_on = run["dataset"]
+        if trained_on["name"] != given["name"]:
+            continue
+        if trained_on.get("split") != given.get("split"):
             raise ValueError(
-                f"the model was trained ({recipe['stage']}) on the split {trained_on.get('split')!r} of "
+                f"the model was trained ({run['stage']}) on the split {trained_on.get('split')!r} of "
                 f"{given['name']}, these recordings are divided as {given.get('split')!r}: it may have seen "
                 "those that it would be measured on; use one split (--split_seed) throughout"
             )
+        then, now = (description.get("held_out", {}) for description in (trained_on, given))
+        if moved := [name for name in then if then[name] != now.get(name, then[name])]:
+            raise ValueError(
+                f"{' and '.join(moved)} of {given['name']} hold other recordings than when the model was "
+                f"trained ({run['stage']}): recordings came, went or got other labels since, and were "
+                "divided otherwise, so that it may have seen those that it would be measured on. Go back to "
+                "the earlier recordings, or train again; a column 'split' in the table keeps a division"
+            )
+
+
+def _lineage(recipe: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """The run of a recipe, the run that it started from, and so on."""
+    while recipe is not None:
+        yield recipe
         recipe = recipe["parent"]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ssl_ecg_hf.data import STANDARD_LEADS, SignalTable, dataset_labels, load_ptbxl
+from ssl_ecg_hf.data import STANDARD_LEADS, SignalTable, dataset_labels, labelled, load_ptbxl
 from ssl_ecg_hf.data import recordings_folder as module
+from ssl_ecg_hf.data.readers import read_ecg
+from ssl_ecg_hf.data.record import EcgFormatError, EcgRecord
+from ssl_ecg_hf.data.divide import held_out
 from ssl_ecg_hf.data.source import Recordings, load_recordings
+from ssl_ecg_hf.evaluation.recipe import check_same_split
 
 
 def wave(number: int, *, rate: int = 100, seconds: float = 10.0) -> NDArray[np.float64]:
@@ -73,6 +78,7 @@ def test_recordings_of_any_format_and_rate_are_made_alike(folder: Folder) -> Non
         "split": "80/10/10 % of all recordings by patient, seed 0",
         "split_seed": 0,
         "split_shares": [0.8, 0.1, 0.1],
+        "held_out": held_out(recordings.splits),
         "sampling_rate": 100.0,
         "records": {"train": 16, "validation": 2, "test": 2},
     }
@@ -160,6 +166,38 @@ def test_bad_recordings_are_all_named_or_left_out(folder: Folder, caplog: pytest
     assert numbers == set(range(1, 21)) - {4, 5, 6}
 
 
+def test_a_wrong_unit_is_a_bad_recording(folder: Folder) -> None:
+    for number, row in enumerate(folder.rows):
+        if row["file"].endswith(".npy"):
+            np.save(folder.path / row["file"], wave(number, rate=500))  # mV
+            row["unit"] = "mV" if number > 5 else "uV"
+    folder.write()
+    with pytest.raises(ValueError, match=r"4 of 20 recordings .* cannot be used") as failure:
+        folder.load()
+    assert "mine/1.npy: an amplitude of 0.001 mV by its unit (uV)" in str(failure.value)
+    assert "it looks like mV" in str(failure.value)
+
+
+def test_failures_that_have_passed_are_forgotten(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(path: Path, **options: object) -> EcgRecord:
+        if path.name in broken:
+            raise EcgFormatError(f"{path}: {broken[path.name]}")
+        return read_ecg(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "read_ecg", fails)
+    broken = {"0.csv": "is read by a module, which is missing", "1.npy": "cannot be opened"}
+    with pytest.raises(ValueError, match=r"2 of 20 .*\n.*a module, which is missing"):
+        folder.load()
+    assert sum(folder.load(drop_bad=True).description["records"].values()) == 18
+    broken = {"0.csv": "is damaged", "1.npy": "cannot be opened"}
+    with pytest.raises(ValueError, match=r"2 of 20 .*\n.*0\.csv: is damaged"):
+        folder.load()
+    broken = {"0.csv": "is damaged"}
+    assert sum(folder.load(drop_bad=True).description["records"].values()) == 19
+    broken = {}
+    assert sum(folder.load().description["records"].values()) == 20
+
+
 def test_other_lengths_and_leads_are_said(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
     folder.write_csv("0.csv", wave(0, seconds=5.0))
     folder.write_csv("3.csv", wave(0, seconds=20.0))
@@ -185,6 +223,59 @@ def test_without_labels_recordings_serve_pretraining(folder: Folder) -> None:
     recordings = folder.load()
     assert recordings.class_names == ()
     assert "labels" not in recordings.splits["train"].column_names
+
+
+def test_recordings_without_a_finding_are_labelled_and_those_without_labels_are_not(folder: Folder) -> None:
+    for row in folder.rows[:6]:
+        row |= {"A": 0, "B": 0}
+    for row in folder.rows[6:9]:
+        row |= {"A": "", "B": ""}
+    folder.write()
+    splits = folder.load().splits
+    known = {row["file"]: row["A"] != "" for row in folder.rows}
+    for split in splits.values():
+        assert labelled(split)["file"] == [name for name in split["file"] if known[name]]
+    assert sum(len(labelled(split)) for split in splits.values()) == 17
+
+
+def test_the_division_is_that_of_all_label_columns(folder: Folder) -> None:
+    whole, one = folder.load(), folder.load(class_names=("B",))
+    assert one.class_names == ("B",)
+    assert whole.description["held_out"] == one.description["held_out"]
+    assert set(whole.description["held_out"]) == {"validation", "test"}
+    for name, split in whole.splits.items():
+        assert split["file"] == one.splits[name]["file"]
+
+
+@pytest.mark.parametrize("column", [None, "split"])
+def test_a_model_is_not_measured_on_recordings_that_were_moved(folder: Folder, column: str | None) -> None:
+    for number, row in enumerate(folder.rows):
+        row["split" if column else "note"] = (
+            "train" if number < 12 else "validation" if number < 16 else "test"
+        )
+    folder.write()
+    before = folder.load(class_names=("A", "B"))
+    recipe = {"stage": "pretrain", "dataset": before.description, "parent": None}
+    folder.rows.append({**folder.rows[0], "file": "more.npy", "patient_id": "P0"})
+    np.save(folder.path / "more.npy", np.rint(1000 * wave(3, rate=500)).astype(np.int16))
+    folder.rows[-1] |= {"sampling_rate": 500, "leads": "standard", "unit": "uV"}
+    folder.write()
+    if column:  # a recording more to train with moves no other
+        check_same_split(recipe, folder.load(class_names=("A", "B")).description)
+        for row in folder.rows[:2]:  # a patient
+            row["split"] = "test"
+        folder.rows[-1]["split"] = "test"
+    else:
+        folder.rows.extend(
+            {**row, "file": f"x/{row['file']}", "patient_id": f"Q{k}"}
+            for k, row in enumerate(folder.rows[:9])
+        )
+        (folder.path / "x").mkdir()
+        for row in folder.rows[:9]:
+            shutil.copyfile(folder.path / row["file"], folder.path / "x" / row["file"])
+    folder.write()
+    with pytest.raises(ValueError, match=r"test of .* hold other recordings than when the model was trained"):
+        check_same_split(recipe, folder.load(class_names=("A", "B")).description)
 
 
 def test_patients_keep_their_numbers_where_they_have_some(folder: Folder) -> None:

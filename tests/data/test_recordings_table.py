@@ -44,6 +44,19 @@ def test_labels_may_be_absent(tmp_path: Path) -> None:
     assert (table.class_names, table.rows[0].labels) == ((), ())
 
 
+def test_no_finding_is_a_label_and_nothing_is_none(tmp_path: Path) -> None:
+    table = read_recordings_table(write(tmp_path, "file,A,B\na,0,0\nb,,\nc,1,0\n"))
+    assert [row.labels for row in table.rows] == [(0, 0), None, (1, 0)]
+    with pytest.raises(ValueError, match=r"line 2: column 'B' is empty where others are not"):
+        read_recordings_table(write(tmp_path, "file,A,B\na,0,\n"))
+
+
+def test_strata_do_not_depend_on_the_classes_that_are_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "file,A,note,B,age\na,1,x,0,5\nb,,1,,5\nc,0,0,1.0,5\n")
+    for names in (["A"], ["B", "A"], ["B"]):
+        assert read_recordings_table(path, class_names=names).strata.tolist() == [[1, 0], [0, 0], [0, 1]]
+
+
 def test_folds_are_those_of_ptbxl(tmp_path: Path) -> None:
     lines = "".join(f"{fold},f{fold},1\n" for fold in range(1, 11))
     table = read_recordings_table(write(tmp_path, f"fold,file,X\n{lines}"))
@@ -61,8 +74,8 @@ def test_folds_are_those_of_ptbxl(tmp_path: Path) -> None:
         ("file,A,A\na,1,1\n", r"has more than one column \['A'\]"),
         ("file,A\na,1,0\n", r"recordings.csv, line 2: 3 cells, the header has 2"),
         (
-            "file,A\na,2\nb,\n",
-            r"2 of 2 rows of .* not valid:\n  line 2: .* '2'.*\n  line 3: column 'A' holds ''",
+            "file,A\na,2\nb,x\n",
+            r"2 of 2 rows of .* not valid:\n  line 2: .* '2'.*\n  line 3: column 'A' holds 'x'",
         ),
         ("file,A\n,1\n", r"line 2: file is empty"),
         ("file,A\na,1\n\na,0\n", r"line 4: a stands in line 2 already"),

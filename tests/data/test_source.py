@@ -94,6 +94,7 @@ def test_ptbxl_is_recognised_and_fingerprinted(make_ptbxl: Callable[..., Any], t
     recordings = load_recordings(str(folder), cache_dir=str(tmp_path / "cache"))
     assert recordings.class_names == SUPERCLASSES
     assert recordings.description["name"] == "PTB-XL"
+    assert recordings.description["public"] == "ptb-xl"
     assert recordings.description["simulated"] is False
     assert recordings.description["sampling_rate"] == 100.0
     database = (folder / "ptbxl_database.csv").read_bytes()

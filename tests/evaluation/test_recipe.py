@@ -105,6 +105,20 @@ def test_recordings_of_another_split_are_refused() -> None:
         check_same_split(run("finetune", "folds", run("pretrain", "seed 3")), given)
 
 
+def test_recordings_that_came_or_went_since_are_refused() -> None:
+    def dataset(validation: str, test: str) -> dict[str, Any]:
+        return {"name": "ours", "split": "seed 0", "held_out": {"validation": validation, "test": test}}
+
+    run = {"stage": "pretrain", "dataset": dataset("a", "b"), "parent": None}
+    run = {"stage": "finetune", "dataset": {"name": "others"}, "parent": run}
+    check_same_split(run, dataset("a", "b"))
+    check_same_split(run, {"name": "ours", "split": "seed 0"})  # nothing is known of its members
+    with pytest.raises(ValueError, match=r"^test of ours hold other recordings .* \(pretrain\)"):
+        check_same_split(run, dataset("a", "c"))
+    with pytest.raises(ValueError, match=r"^validation and test of ours"):
+        check_same_split(run, dataset("c", "d"))
+
+
 def test_a_seed_of_zero_is_no_default_of_none() -> None:
     @dataclass
     class Arguments:
