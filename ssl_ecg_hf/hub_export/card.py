@@ -156,8 +156,7 @@ def _class_meanings(measured: Measurements | None) -> dict[str, str]:
         return {}
     if found := measured.metrics.get("class_meanings"):
         return dict(found)
-    data = measured.metrics["run"]["dataset"]
-    known = None if data["simulated"] else public_dataset(data["name"])
+    known = public_dataset(measured.metrics["run"]["dataset"])
     if known is not None and set(measured.metrics["classes"]) <= set(SUPERCLASS_MEANINGS):
         return SUPERCLASS_MEANINGS
     return {}

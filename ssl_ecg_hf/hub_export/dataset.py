@@ -36,7 +36,7 @@ def _licence(recordings: Recordings, given: str | None) -> str:
     name = recordings.description["name"]
     if recordings.description["simulated"]:
         return given or "apache-2.0"
-    if (known := public_dataset(name)) is not None:
+    if (known := public_dataset(recordings.description)) is not None:
         own = known.license.lower().replace(" ", "-")
         if given not in (None, own):
             raise ExportError(f"{name} has the licence {own}, it cannot be released as {given}")
@@ -200,7 +200,7 @@ def export_dataset(
 
     Raises:
         ExportError: if the licence or leads are not known, a split is empty, recordings differ in shape,
-            ``output`` exists and is no export, or the export cannot be loaded.
+            ``output`` exists and is no export or holds further files, or the export cannot be loaded.
         ValueError: if ``repo_id`` or ``shard_bytes`` is not valid.
 
     Example:

@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from ssl_ecg_hf.model_card.citations import method_citations, objective_names
 from ssl_ecg_hf.model_card.datasets import public_dataset
-from ssl_ecg_hf.model_card.markdown import count, number, with_interval
+from ssl_ecg_hf.model_card.markdown import count, number, patients_of, with_interval
 from ssl_ecg_hf.model_card.model_index import dataset_slug, evaluation_results
 from ssl_ecg_hf.model_card.participants import class_counts, participants_table, stages
 from ssl_ecg_hf.model_card.quick_start import onnx_quick_start, quick_start
@@ -134,7 +134,7 @@ def render_model_card(
     trained_on = _training_data(recipe)
     measured_on = [metrics["run"]["dataset"]] if metrics is not None else []
     data = _each_once([*trained_on, *measured_on])
-    known = {one["name"]: None if one["simulated"] else public_dataset(one["name"]) for one in data}
+    known = {one["name"]: public_dataset(one) for one in data}
     objectives = objective_names(config, recipe)
     labels = [name for _, name in sorted(_id2label(config).items())] if kind == "classifier" else []
     classes = labels or list((metrics or {}).get("classes", []))
@@ -168,6 +168,7 @@ def render_model_card(
         # Functions.
         count=count,
         number=number,
+        patients_of=patients_of,
         with_interval=with_interval,
         picture=lambda name: f"{PICTURES}/{name}",
     )

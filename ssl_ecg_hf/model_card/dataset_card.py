@@ -58,7 +58,7 @@ def render_dataset_card(
 
     Args:
         repo_id: the repository's id on the Hub, ``owner/name``.
-        description: ``name``, ``simulated``, ``sampling_rate`` (Hz) and, where known, ``split``,
+        description: ``name``, ``simulated``, ``sampling_rate`` (Hz) and, where known, ``public``, ``split``,
             ``label_set`` and ``note``.
         licence: as the Hub names it, e.g. ``"cc-by-4.0"``.
         leads: names, in the order of the signals.
@@ -84,7 +84,7 @@ def render_dataset_card(
             }
         ],
     )
-    known = None if description["simulated"] else public_dataset(description["name"])
+    known = public_dataset(description)
     card = DatasetCard.from_template(
         header,
         template_path=str(TEMPLATE),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ssl_ecg_hf.model_card.references import PTBXL, PTBXL_BENCHMARK
 
@@ -88,9 +90,13 @@ DATASETS: dict[str, PublicDataset] = {
         bibtex=(PTBXL, PTBXL_BENCHMARK),
     ),
 }
-"""Public datasets by the beginning of their name, in lower case."""
+"""Public datasets by what a description of recordings calls them under ``"public"``."""
 
 
-def public_dataset(name: str) -> PublicDataset | None:
-    """What is known of a dataset, found by the beginning of its name."""
-    return next((known for key, known in DATASETS.items() if name.lower().startswith(key)), None)
+def public_dataset(description: Mapping[str, Any]) -> PublicDataset | None:
+    """What is known of the source of recordings; a name alone proves nothing.
+
+    Args:
+        description: of the recordings; who loads a public dataset notes its key in ``DATASETS``.
+    """
+    return DATASETS.get(description.get("public", ""))

@@ -24,6 +24,18 @@ def count(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
+def patients_of(split: Mapping[str, Any]) -> str:
+    """How many patients a split has, and how many recordings are of nobody knows whom.
+
+    Example:
+        >>> patients_of({"patients": 955, "records_without_patient": 3})
+        '955 patients (and 3 recordings of unknown ones)'
+    """
+    unknown = split.get("records_without_patient")  # older files do not tell
+    more = f" (and {count(unknown)} recordings of unknown ones)" if unknown else ""
+    return f"{count(split['patients'])} patients{more}"
+
+
 def brackets(interval: Mapping[str, Any] | None) -> str:
     """``[0.901, 0.923]``, empty where there is no interval."""
     if interval is None or interval["low"] is None:

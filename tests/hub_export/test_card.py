@@ -30,7 +30,7 @@ def evaluation(tmp_path: Path) -> Path:
     """A folder with metrics.json and the predictions that it was computed from."""
     folder = tmp_path / "evaluation"
     folder.mkdir()
-    run = {"dataset": {"name": "PTB-XL", "simulated": False}, "labels": {"fraction": 0.1},
+    run = {"dataset": {"name": "PTB-XL", "public": "ptb-xl", "simulated": False}, "labels": {"fraction": 0.1},
            "arguments": {"seed": 0}}  # fmt: skip
     metrics = evaluate_predictions(
         test=predictions(0), validation=predictions(100), class_names=SUPERCLASSES, run=run, draws=5

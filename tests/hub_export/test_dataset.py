@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict, Features, load_dataset
-from huggingface_hub import DatasetCard
+from huggingface_hub import DatasetCard, HfApi
 
 from ssl_ecg_hf.cli.export_dataset import main as export_command
 from ssl_ecg_hf.data import ecg_features
@@ -100,6 +100,18 @@ def test_a_dataset_is_released_like_a_model(dataset_export: Path, hub: Any) -> N
     assert [title for _, title, _ in repo.commits] == ["initial commit", "Dataset by ssl_ecg_hf 0.1.0"]
 
 
+@pytest.mark.slow
+def test_a_gated_dataset_is_read_back(
+    dataset_export: Path, hub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HfApi().create_repo(NAME, repo_type="dataset")
+    hub.repo(NAME, "dataset").gated = "manual"
+    # Read on import, so that it holds for the clean process only.
+    monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
+    release = push_export(dataset_export, NAME, tag="v1")
+    assert hub.repo(NAME, "dataset").refs["refs/tags/v1"] == release.commit
+
+
 @pytest.mark.usefixtures("unverified")
 def test_shards_of_an_older_release_go(
     recordings: Recordings, hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -131,7 +143,7 @@ def test_the_same_recordings_give_the_same_files(
 
 @pytest.mark.usefixtures("unverified")
 def test_a_known_database_brings_its_licence_and_citation(recordings: Recordings, tmp_path: Path) -> None:
-    ptbxl = described(recordings, name="PTB-XL", simulated=False, split="by fold", note="All of it.")
+    ptbxl = described(recordings, name="PTB-XL", public="ptb-xl", simulated=False, split="by fold", note="All of it.")
     (tmp_path / "LICENSE.txt").write_text("the licence")
     output = export_dataset(
         ptbxl, tmp_path / "out", repo_id="user/ptb-xl", licence_file=tmp_path / "LICENSE.txt"
@@ -148,8 +160,8 @@ def test_a_known_database_brings_its_licence_and_citation(recordings: Recordings
 
 @pytest.mark.usefixtures("unverified")
 def test_recordings_of_ones_own_need_a_licence(recordings: Recordings, tmp_path: Path) -> None:
-    own = described(recordings, name="ward 7", simulated=False)
-    with pytest.raises(ExportError, match=r"recordings of 'ward 7' may be released is not known.*--license"):
+    own = described(recordings, name="PTB-XL and ward 7", simulated=False)  # a name proves nothing
+    with pytest.raises(ExportError, match=r"recordings of 'PTB-XL and ward 7' may be released is not known.*--license"):
         export_dataset(own, tmp_path / "out", repo_id=NAME)
     assert list(tmp_path.iterdir()) == []
     output = export_dataset(own, tmp_path / "out", repo_id=NAME, licence="cc0-1.0")

@@ -25,7 +25,7 @@ CONFIG = {
 }
 RECIPE = {
     "objective": "simclr",
-    "dataset": {"name": "PTB-XL 1.0.3", "simulated": False, "split": "folds 1-8"},
+    "dataset": {"name": "PTB-XL 1.0.3", "public": "ptb-xl", "simulated": False, "split": "folds 1-8"},
     "pretraining": {
         "learning_rate": 0.00025,
         "output_dir": "/home/somebody/runs/7",
@@ -52,7 +52,7 @@ def metrics():
     return {
         "schema": 1,
         "run": {
-            "dataset": {"name": "PTB-XL 1.0.3", "simulated": False, "split": "folds 1-8 / 9 / 10"},
+            "dataset": {"name": "PTB-XL 1.0.3", "public": "ptb-xl", "simulated": False, "split": "folds 1-8 / 9 / 10"},
             "environment": {"date": "2026-11-20T07:00:00+00:00", "ssl_ecg_hf": "0.1.0",
                             "git_revision": "abc123", "git_modified": False},
         },
@@ -254,7 +254,7 @@ def test_a_chain_of_runs_names_all_its_data_and_its_software():
     software = {"date": "2026-11-20", "ssl_ecg_hf": "0.1.0", "git_revision": "abc", "git_modified": True}
     parent = {"stage": "pretrain", "objective": "byol", "parent": None, "software": software,
               "dataset": {"name": "simulated ECGs", "simulated": True}}  # fmt: skip
-    recipe = {"stage": "finetune", "dataset": {"name": "PTB-XL", "simulated": False}, "parent": parent,
+    recipe = {"stage": "finetune", "dataset": {"name": "PTB-XL", "public": "ptb-xl", "simulated": False}, "parent": parent,
               "software": software}  # fmt: skip
     card = render(None, recipe=recipe)
     assert "Trained on PTB-XL.\n" in card
@@ -339,6 +339,7 @@ def test_rendering_changes_nothing_it_was_given(metrics):
 def stage(name, *, parent=None, labels=None, data="PTB-XL", **arguments):
     dataset = {
         "name": data,
+        **({"public": "ptb-xl"} if data == "PTB-XL" else {}),
         "simulated": False,
         "records": {"train": 17418, "validation": 2183, "test": 2198},
     }
