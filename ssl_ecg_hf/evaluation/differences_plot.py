@@ -18,7 +18,7 @@ def plot_differences(summary: Mapping[str, Any], *, path: str | Path) -> Path:
     """Draw the differences of the mean test macro AUROC, a panel for each share of the labels and control.
 
     Args:
-        summary: as `summarize` returns it, with a comparison at least.
+        summary: as `summarize` returns it, with a comparison at least that has an interval.
         path: the ``.png`` file; its folder must exist.
 
     Returns:
@@ -29,9 +29,11 @@ def plot_differences(summary: Mapping[str, Any], *, path: str | Path) -> Path:
     """
     panels: dict[tuple[float, str], list[Mapping[str, Any]]] = {}
     for entry in summary["comparisons"]:
+        if entry["low"] is None:  # a class is too rare for an interval
+            continue
         panels.setdefault((entry["label_fraction"], entry["control"]), []).append(entry)
     if not panels:
-        raise ValueError("the summary compares no methods; there is nothing to draw")
+        raise ValueError("the summary compares no methods with an interval; there is nothing to draw")
     means = {(row["method"], row["label_fraction"]): row["test_auroc"]["mean"] for row in summary["rows"]}
     heights = [len(entries) * _ROW + _HEADING for entries in panels.values()]
     figure = new_figure(8.2, sum(heights) + 0.4)

@@ -22,6 +22,7 @@ from ssl_ecg_hf.evaluation.predictions import Predictions
 ROC, PRECISION_RECALL, RELIABILITY = "roc.png", "precision_recall.png", "reliability.png"
 EXAMPLE, LABEL_EFFICIENCY = "example_ecg.png", "label_efficiency.png"
 SHOWN_FINDINGS = 5
+DEFAULT_SEED = 42  # of Transformers' TrainingArguments
 # Numbers that no rounded threshold enters.
 _COMPARED = ("auroc", "auprc", "brier", "ece", "support")
 
@@ -133,7 +134,9 @@ def find_run(summary: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str
         ValueError: if no run of the table has the run's share of labels, seed and results.
     """
     run, test = metrics["run"], metrics["test"]
-    fraction, seed = run.get("labels", {}).get("fraction"), run.get("arguments", {}).get("seed")
+    fraction = run.get("labels", {}).get("fraction")
+    # What equals its default is not recorded.
+    seed = run.get("arguments", {}).get("seed", DEFAULT_SEED)
     for row in summary["rows"]:
         pairs = zip(row["seeds"], row["test_auroc"]["values"], row["test_auprc"]["values"], strict=True)
         if row["label_fraction"] == fraction and any(

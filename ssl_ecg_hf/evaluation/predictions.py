@@ -23,7 +23,8 @@ class Predictions:
     """Labels and logits of a set of records, with what is known about each.
 
     Text columns become string arrays in which the empty string is a missing value, ages float64 with NaN for
-    a missing one; None, NaN and the empty string may be given for missing values.
+    a missing one; None, NaN and the empty string may be given for missing values. A text column in which all
+    are missing becomes None.
 
     Args:
         labels: (records, classes), 0 or 1.
@@ -132,8 +133,9 @@ def load_logits(path: str | Path, record_ids: Sequence[Any]) -> NDArray[np.float
         logits, stored = file["logits"], file["record_ids"].tolist()
     if stored != [_text(value) for value in record_ids]:
         raise ValueError(
-            f"{Path(path).name} holds logits of {len(stored)} records, these are {len(record_ids)} others: "
-            "the data differ from those it was made with; remove it to run its experiment again"
+            f"{path} holds logits of {len(stored)} records, these are {len(record_ids)} others: the data "
+            "differ from those it was made with; write to another folder (--results), or remove the file to "
+            "run its experiment again"
         )
     return np.asarray(logits)
 
@@ -144,7 +146,8 @@ def _text_column(
     if values is None:
         return None
     texts = np.array([_text(value) for value in values], dtype=np.str_)
-    return _checked_length(texts, records=records, name=name)
+    column = _checked_length(texts, records=records, name=name)
+    return column if (column != "").any() else None
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssl_ecg_hf.evaluation.bootstrap import CONFIDENCE, DRAWS, bootstrap, cluster_index
+from ssl_ecg_hf.evaluation.bootstrap import CONFIDENCE, DRAWS, bootstrap
 from ssl_ecg_hf.evaluation.calibration import (
     BINS,
     apply_temperature,
@@ -171,11 +171,11 @@ def _check_apart(test: Predictions, validation: Predictions) -> None:
 
 
 def _describe(predictions: Predictions) -> dict[str, Any]:
-    ids = predictions.patient_ids
-    patients = None if ids is None else int(cluster_index(ids, len(predictions)).max()) + 1
+    ids = None if predictions.patient_ids is None else np.asarray(predictions.patient_ids)
     return {
         "records": len(predictions),
-        "patients": patients,
+        "patients": None if ids is None else len(set(ids.tolist()) - {""}),
+        "records_without_patient": len(predictions) if ids is None else int((ids == "").sum()),
         "records_without_label": int((predictions.labels.sum(axis=1) == 0).sum()),
     }
 

@@ -159,7 +159,7 @@ def measure_robustness(
         "seed": seed,
         "draws": draws,
         "confidence": CONFIDENCE,
-        "resampled": "records" if patients is None else "patients",
+        "resampled": "records" if clean.patient_ids is None else "patients",
         "conditions": measured,
         "left_out": left_out,
     }

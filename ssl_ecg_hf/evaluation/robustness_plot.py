@@ -18,7 +18,7 @@ _ROW, _NAMES, _PLOT, _NUMBER = 0.2, 1.95, 4.2, 0.5  # inches
 _MARGIN, _BELOW = 0.15, 0.7  # inches
 
 
-def plot_robustness(results: Mapping[str, Mapping[str, Any]], *, path: str | Path) -> Path:
+def plot_robustness(results: Mapping[str, Mapping[str, Any]], *, path: str | Path, remark: str = "") -> Path:
     """Draw the macro AUROC of one or several models under each condition.
 
     A dot, and the number beside it, is the macro AUROC. Its bar is the interval of the difference from clean
@@ -28,6 +28,7 @@ def plot_robustness(results: Mapping[str, Mapping[str, Any]], *, path: str | Pat
     Args:
         results: model -> what ``measure_robustness`` returned. A condition that a model lacks has no dot.
         path: the ``.png`` file; its folder must exist.
+        remark: which runs these are, below the figure.
 
     Returns:
         The path.
@@ -63,8 +64,9 @@ def plot_robustness(results: Mapping[str, Mapping[str, Any]], *, path: str | Pat
     share = " and ".join(
         f"{100 * value:g}" for value in {result["confidence"]: 0 for result in results.values()}
     )
+    below = f" ({remark})" if remark else ""
     axes.set_xlabel(
-        f"Macro AUROC; bar: {share} % interval of the difference\nfrom clean recordings, the vertical line",
+        f"Macro AUROC{below}; bar: {share} %\ninterval of the difference from clean recordings, the line",
         fontsize=10,
         color=INK,
     )

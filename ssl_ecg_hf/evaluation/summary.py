@@ -93,7 +93,11 @@ def summarize(
                     if shares is None
                     else _compare_splits(first, second, overlap=overlap)
                 )
-    for entry, p in zip(found, holm([entry["p"] for entry in found]) if found else [], strict=True):
+    for entry in found:
+        entry |= {"p_holm": None, "verdict": "not measured"}
+    measured = [entry for entry in found if entry["p"] is not None]
+    corrected = holm([entry["p"] for entry in measured]) if measured else []
+    for entry, p in zip(measured, corrected, strict=True):
         entry["p_holm"] = float(p)
         apart = p < 0.05
         entry["verdict"] = (

@@ -98,8 +98,30 @@ def _difference(entry: Mapping[str, Any] | None) -> str:
     if entry is None:
         return ""
     value = f"{entry['difference']:+.4f}"
+    if entry["low"] is None:
+        return value
     shown = value if entry["verdict"] == "not distinguishable" else f"**{value}**"
     return f"{shown} [{entry['low']:+.4f}, {entry['high']:+.4f}]"
+
+
+def _sentence(entry: Mapping[str, Any]) -> str:
+    """What came of one comparison."""
+    where, difference = f"- {100 * entry['label_fraction']:g} % of the labels", f"{entry['difference']:+.4f}"
+    if entry["p_holm"] is None:
+        return (
+            f"{where}: *{entry['method']}* less *{entry['control']}*: {difference}, **without a verdict**, "
+            "since a class is missing in more than half of the draws"
+        )
+    relation = (
+        "not distinguishable from"
+        if entry["verdict"] == "not distinguishable"
+        else f"{entry['verdict']} than"
+    )
+    effect = "" if entry["effect_size"] is None else f", d = {entry['effect_size']:.1f}"
+    return (
+        f"{where}: *{entry['method']}* is **{relation}** *{entry['control']}*: {difference} "
+        f"[{entry['low']:+.4f}, {entry['high']:+.4f}], p = {entry['p_holm']:.3g}{effect}"
+    )
 
 
 def summary_table(summary: Mapping[str, Any]) -> str:
@@ -142,18 +164,7 @@ def summary_table(summary: Mapping[str, Any]) -> str:
             "paired seeds:",
             "",
         ]
-    for entry in summary["comparisons"]:
-        relation = (
-            "not distinguishable from"
-            if entry["verdict"] == "not distinguishable"
-            else f"{entry['verdict']} than"
-        )
-        lines.append(
-            f"- {100 * entry['label_fraction']:g} % of the labels: *{entry['method']}* is **{relation}** "
-            f"*{entry['control']}*: {entry['difference']:+.4f} "
-            f"[{entry['low']:+.4f}, {entry['high']:+.4f}], p = {entry['p_holm']:.3g}"
-            + ("" if entry["effect_size"] is None else f", d = {entry['effect_size']:.1f}")
-        )
+    lines += [_sentence(entry) for entry in summary["comparisons"]]
     lines += ["", " ".join([_tested_on(summary), *summary["data"]])]
     lines += _unfinished(summary)
     if spent := summary.get("pretrainings"):

@@ -56,7 +56,10 @@ def test_a_panel_for_each_control_and_a_line_for_each_method(
     assert low > high  # the first method is at the top
 
 
+RARE = {**comparison("B", "base", 0.1, "not measured"), "low": None, "high": None}
+
+
 def test_nothing_compared_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="compares no methods"):
-        plot_differences({"rows": [], "comparisons": []}, path=tmp_path / "d.png")
+    with pytest.raises(ValueError, match="compares no methods with an interval"):
+        plot_differences({"rows": [], "comparisons": [RARE]}, path=tmp_path / "d.png")
     assert not list(tmp_path.iterdir())

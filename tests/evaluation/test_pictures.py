@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from transformers import TrainingArguments
 
 from ssl_ecg_hf.evaluation.pictures import (
+    DEFAULT_SEED,
     check_predictions,
     draw_example,
     draw_label_efficiency,
@@ -96,6 +98,11 @@ def test_a_run_is_found_in_its_table_by_its_numbers(metrics: dict[str, Any], tmp
     summary = json.loads(json.dumps(table(metrics)))
     assert find_run(summary, metrics)["method"] == "own"
     assert draw_label_efficiency(tmp_path, summary) == "label_efficiency.png"
+    by_default = copy.deepcopy(metrics)
+    del by_default["run"]["arguments"]["seed"]
+    with_default = json.loads(json.dumps(summary).replace("[2, 3]", f"[2, {DEFAULT_SEED}]"))
+    assert find_run(with_default, by_default)["method"] == "own"
+    assert TrainingArguments.seed == DEFAULT_SEED
     other = copy.deepcopy(metrics)
     other["run"]["arguments"]["seed"] = 2  # whose numbers these are not
     with pytest.raises(ValueError, match=r"no run with label fraction 0\.1, seed 2"):

@@ -29,6 +29,12 @@ def test_missing_values_become_empty_text_and_nan():
     assert len(found) == 3
 
 
+def test_a_column_without_any_value_is_none():
+    found = Predictions(labels=LABELS, logits=LOGITS, patient_ids=[None] * 3, sex=["", None, float("nan")])
+    assert found.patient_ids is None
+    assert found.sex is None
+
+
 def test_whole_floats_and_integers_name_the_same_patient():
     ids = [Predictions(labels=LABELS, logits=LOGITS, patient_ids=ids).patient_ids.tolist() for ids in
            ([1, 2, 3], np.array([1, 2, 3]), np.array([1.0, 2.0, 3.0]), ["1", "2", "3"])]  # fmt: skip

@@ -132,6 +132,21 @@ def test_without_columns_there_are_no_subgroups_and_records_are_resampled():
     assert found["data"]["test"]["patients"] is None
 
 
+def test_only_known_patients_are_counted():
+    splits = (predictions(0), predictions(1))
+    known, unknown = (
+        [Predictions(labels=split.labels, logits=split.logits, patient_ids=ids) for split in splits]
+        for ids in ([7, 7, 8] + [None] * 87, [None] * 90)
+    )
+    found = evaluate_predictions(test=known[0], validation=unknown[1], class_names=NAMES, run=RUN, draws=5)
+    test, validation = found["data"]["test"], found["data"]["validation"]
+    assert (test["patients"], test["records_without_patient"]) == (2, 87)
+    assert (validation["patients"], validation["records_without_patient"]) == (None, 90)
+    assert found["intervals"]["resampled"] == "patients"
+    found = evaluate_predictions(test=unknown[0], validation=unknown[1], class_names=NAMES, run=RUN, draws=5)
+    assert found["intervals"]["resampled"] == "records"
+
+
 def test_shared_records_or_patients_are_refused():
     with pytest.raises(ValueError, match="share 90 record_ids"):
         evaluate_predictions(test=predictions(0), validation=predictions(1), class_names=NAMES, run=RUN)

@@ -89,6 +89,23 @@ def test_methods_are_compared_over_the_seeds_of_both() -> None:
     assert summarize([run("A", 0, skill=1.0), run("B", 1, skill=1.0)], [("A", "B")])["comparisons"] == []
 
 
+def test_where_classes_are_too_rare_for_draws_there_is_no_verdict() -> None:
+    labels = np.zeros((120, 2), dtype=int)
+    labels[3, 0] = labels[50, 1] = 1  # in about 40 % of the draws both are there
+    pair = []
+    for method in ("A", "B"):
+        one = run(method, 0, skill=1.0 if method == "A" else 0.5)
+        test = Predictions(labels=labels, logits=one.test.logits, record_ids=np.arange(120))
+        pair.append(Run(method=method, label_fraction=0.1, seed=0, metrics=one.metrics, test=test))
+    others = [run(method, 0, skill=skill, fraction=0.5) for method, skill in (("A", 3.0), ("B", 0.1))]
+    rare, usual = summarize([*pair, *others], [("A", "B")])["comparisons"]
+    assert (rare["label_fraction"], usual["label_fraction"]) == (0.1, 0.5)
+    assert (rare["low"], rare["p"], rare["p_holm"], rare["verdict"]) == (None, None, None, "not measured")
+    assert np.isfinite(rare["difference"])
+    assert usual["verdict"] == "better"
+    assert usual["p_holm"] == usual["p"]  # the only test
+
+
 def test_runs_that_cannot_be_compared_are_refused() -> None:
     other = run("B", 0, skill=1.0, record_ids=np.arange(1000, 1120))
     with pytest.raises(ValueError, match="'B', seed 0, was tested on other records than 'A'"):

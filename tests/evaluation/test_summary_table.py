@@ -59,6 +59,14 @@ def test_summary_as_markdown() -> None:
     )
     columns = {line.count("|") for line in lines[:4]}
     assert columns == {8}
+    summary["comparisons"].append(
+        {"method": "C", "control": "B", "label_fraction": 0.1, "difference": 0.5, "low": None, "high": None,
+         "p_holm": None, "verdict": "not measured", "effect_size": None}
+    )  # fmt: skip
+    assert (
+        "- 10 % of the labels: *C* less *B*: +0.5000, **without a verdict**, since a class is missing in "
+        "more than half of the draws"
+    ) in summary_table(summary)
     summary["unfinished"] = 3
     assert overview_table(summary).splitlines() == [
         "Test macro AUROC, mean over seeds:",
@@ -76,6 +84,7 @@ def test_summary_as_markdown() -> None:
         "|---|---|---|",
         "| SimCLR fine-tuned − From scratch |  | **+0.0123** [+0.0010, +0.0200] |",
         "| A − B | -0.0010 [-0.1000, +0.1000] |  |",
+        "| C − B |  | +0.5000 |",
         "",
         "Labelled test records: 2,158. Half of fold 10.",
         "",
