@@ -38,9 +38,10 @@ format: $(STAMP)  ## apply the formatter and the safe fixes of the linter
 bench: $(STAMP)  ## measure; DATA=folder of PTB-XL for real records
 	$(BIN)/python -m benchmarks --data $(or $(DATA),simulated) --output docs/benchmarks.json
 
-reproduce: $(STAMP)  ## a table of docs/results: DATA=folder of PTB-XL [TABLE=name in recipes/tables]
-	@test -n "$(DATA)" || { echo "usage: make reproduce DATA=folder/of/ptb-xl [TABLE=label_efficiency]"; exit 2; }
-	$(BIN)/ssl-ecg reproduce recipes/tables/$(or $(TABLE),label_efficiency).yaml --data $(DATA)
+reproduce: $(STAMP)  ## run a table of docs/results anew: DATA=folder of PTB-XL [TABLE=name] [RESULTS=folder]
+	@test -n "$(DATA)" || { echo "usage: make reproduce DATA=folder/of/ptb-xl [TABLE=label_efficiency] [RESULTS=runs/results]"; exit 2; }
+	$(BIN)/ssl-ecg reproduce recipes/tables/$(or $(TABLE),label_efficiency).yaml --data $(DATA) \
+		--results $(or $(RESULTS),runs/results)
 	$(BIN)/python docs/insert_tables.py
 
 tables: $(STAMP)  ## copy the tables that commands wrote into README and docs, and list the parts of the code

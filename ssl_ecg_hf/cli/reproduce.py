@@ -122,20 +122,24 @@ def draw(summary: Mapping[str, Any], runs: Sequence[Run], cells: Sequence[Cell],
     from ssl_ecg_hf.evaluation.pictures import draw_label_efficiency
     from ssl_ecg_hf.evaluation.robustness_plot import plot_robustness
 
-    robustness = {
-        cell.method: json.loads(state_of(cell, results)[2].read_text(encoding="utf-8"))
-        for cell in cells
-        if cell.robustness
-    }
-    if robustness:
-        plot_robustness(robustness, path=results / "robustness.png")
+    disturbed = [cell for cell in cells if cell.robustness]
+    if disturbed:
+        first = disturbed[0]
+        plot_robustness(
+            {
+                cell.method: json.loads(state_of(cell, results)[2].read_text(encoding="utf-8"))
+                for cell in disturbed
+            },
+            path=results / "robustness.png",
+            remark=f"{100 * first.label_fraction:g} % of the labels, seed {first.seed} alone",
+        )
     methods = {run.method for run in runs}
     if runs and len(methods) <= MOST_CURVES:
         plot_methods_roc(runs, path=results / "roc.png")
         plot_methods_reliability(runs, path=results / "reliability.png")
     if len({row["label_fraction"] for row in summary["rows"]}) > 1:
         draw_label_efficiency(results, summary)
-    elif len(summary["comparisons"]) > FEW_COMPARISONS:
+    elif sum(entry["low"] is not None for entry in summary["comparisons"]) > FEW_COMPARISONS:
         plot_differences(summary, path=results / "differences.png")
 
 
@@ -219,7 +223,11 @@ def main(argv: list[str]) -> None:
         "--runs", type=Path, default=Path("runs/reproduce"), help="where checkpoints are kept"
     )
     parser.add_argument(
-        "--results", type=Path, default=Path("docs/results"), help="where results are written"
+        "--results",
+        type=Path,
+        default=Path("runs/results"),
+        help="where results are written and looked for (default: runs/results); docs/results goes on with "
+        "those that come with the sources",
     )
     parser.add_argument(
         "--methods", nargs="+", default=None, help="run these keys of the table alone; default: all"
@@ -252,6 +260,10 @@ def main(argv: list[str]) -> None:
     )
     missing = [cell for cell in wanted if not is_finished(cell, results)]
     print(f"{table.name}: {len(table.cells)} runs, {len(missing)} to do", flush=True)
+    # Before hours of training: are the results that are there of these recordings?
+    load_runs(
+        [cell for cell in table.cells if is_finished(cell, results)], data=arguments.data, results=results
+    )
     start = perf_counter()
     for cell in tqdm(missing, desc=table.name, unit="run"):
         if perf_counter() - start > 60 * arguments.minutes:
