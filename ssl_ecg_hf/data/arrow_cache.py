@@ -15,41 +15,54 @@ MANIFEST = "manifest.json"
 BAD_RECORDS = "bad_records.txt"
 
 
-def open_cache(cache: Path, write: Callable[[Path], Mapping[str, Any]]) -> dict[str, Any]:
+def open_cache(
+    cache: Path, write: Callable[[Path], Mapping[str, Any]], read_again: Callable[[str], str | None]
+) -> dict[str, Any]:
     """Build a cache unless it is there whole, and return what is noted in it.
 
     Several processes may call this at once: one builds, the others wait. The cache appears under its name
     by a rename, complete.
 
+    Recordings that could not be read are tried again: a missing module, missing rights or a failing disk are
+    no part of what the name of the cache is made from. If one can be read by now, the cache is built anew.
+
     Args:
         cache: folder of the cache; its name should carry a hash of all that it is built from.
         write: writes ``*.arrow`` files into an empty folder and returns notes, plain JSON values; under
             ``"bad"`` pairs of file and reason of every recording left out.
+        read_again: returns why the recording of this file still cannot be read, None where it can.
 
     Returns:
-        The notes.
+        The notes, with the reasons of now.
     """
     cache.parent.mkdir(parents=True, exist_ok=True)
-    if not _is_whole(cache):
+    notes = _current_notes(cache, read_again)
+    if notes is None:
         with FileLock(cache.with_name(f"{cache.name}.lock")):
-            if not _is_whole(cache):
-                _build(cache, write)
-    return _manifest(cache)
+            notes = _current_notes(cache, read_again)  # of another process that was building
+            if notes is None:
+                notes = _build(cache, write)
+    return notes
 
 
-def _manifest(cache: Path) -> dict[str, Any]:
-    return json.loads((cache / MANIFEST).read_text(encoding="utf-8"))
-
-
-def _is_whole(cache: Path) -> bool:
+def _current_notes(cache: Path, read_again: Callable[[str], str | None]) -> dict[str, Any] | None:
+    """Return the notes; None where the cache is not whole, or lacks a recording that can be read by now."""
     try:
-        sizes = _manifest(cache)["bytes"]
-        return all((cache / name).stat().st_size == size for name, size in sizes.items())
+        notes = json.loads((cache / MANIFEST).read_text(encoding="utf-8"))
+        whole = all((cache / name).stat().st_size == size for name, size in notes["bytes"].items())
     except (OSError, ValueError, KeyError):
-        return False
+        return None
+    if not whole:
+        return None
+    bad = []
+    for file, _ in notes["bad"]:
+        if (reason := read_again(file)) is None:
+            return None
+        bad.append((file, reason))
+    return {**notes, "bad": bad}
 
 
-def _build(cache: Path, write: Callable[[Path], Mapping[str, Any]]) -> None:
+def _build(cache: Path, write: Callable[[Path], Mapping[str, Any]]) -> dict[str, Any]:
     for leftover in (cache, *cache.parent.glob(f"{cache.name}.*.tmp")):  # of an interrupted build
         shutil.rmtree(leftover, ignore_errors=True)
     building = Path(tempfile.mkdtemp(prefix=f"{cache.name}.", suffix=".tmp", dir=cache.parent))
@@ -58,8 +71,9 @@ def _build(cache: Path, write: Callable[[Path], Mapping[str, Any]]) -> None:
         lines = [f"{file}\t{reason}\n" for file, reason in notes["bad"]]
         (building / BAD_RECORDS).write_text("".join(lines), encoding="utf-8")
         sizes = {path.name: path.stat().st_size for path in sorted(building.glob("*.arrow"))}
-        manifest = json.dumps({"bytes": sizes, **notes})
-        (building / MANIFEST).write_text(manifest, encoding="utf-8")
+        manifest = {"bytes": sizes, **notes}
+        (building / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
         building.rename(cache)
+        return manifest
     finally:
         shutil.rmtree(building, ignore_errors=True)

@@ -171,6 +171,12 @@ def _write_cache(
     return bad
 
 
+def _reason(folder: Path, row: PtbxlRow, rate: int) -> str | None:
+    """Return why a recording cannot be read, None where it can."""
+    _, _, bad = _read_chunk(folder, [row], rate)
+    return bad[0][1] if bad else None
+
+
 def open_ptbxl_cache(
     cache: Path,
     folder: Path,
@@ -180,7 +186,7 @@ def open_ptbxl_cache(
     sampling_rate: int,
     num_workers: int,
 ) -> list[tuple[str, str]]:
-    """Build the cache unless it is there, and return the recordings that could not be read.
+    """Build the cache unless it is there, and return the recordings that cannot be read.
 
     Args:
         cache: folder of the cache; its name carries :func:`cache_key`.
@@ -193,8 +199,10 @@ def open_ptbxl_cache(
     Returns:
         ``(file, reason)`` of every recording left out.
     """
+    of_file = {row.file: row for row in rows}
     content = open_cache(
         cache,
         lambda target: {"bad": _write_cache(target, folder, rows, statements, sampling_rate, num_workers)},
+        lambda file: _reason(folder, of_file[file], sampling_rate),
     )
     return [(file, reason) for file, reason in content["bad"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fractions import Fraction
 from functools import lru_cache
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from .record import STANDARD_LEADS, EcgFormatError, EcgRecord
+from .units import MICROVOLTS_PER_UNIT
 
 Floats = NDArray[np.float64]
 
@@ -22,8 +24,11 @@ _LIMB: dict[str, tuple[float, float]] = {
     "aVL": (1.0, -0.5),
     "aVF": (-0.5, 1.0),
 }
+# What `SslEcgFeatureExtractor` refuses is no recording to train on either; a test holds the numbers together.
 MIN_SECONDS = 1.0  # a shorter recording may hold no whole beat
 MIN_RATE = 25.0  # Hz; below, a QRS complex is a sample or two
+MAX_RATE = 100_000.0  # Hz
+MIN_AMPLITUDE, MAX_AMPLITUDE = 0.02, 20.0  # mV; in PTB-XL between 0.17 and 2.6
 MAX_MISFIT = 0.1  # share of the length that a recording may be too short or too long without a note
 # The filter of `SslEcgFeatureExtractor`, so that what a model is trained on and given later are made alike.
 _LOBES, _BETA, _CUTOFF = 24, 6.5, 0.91
@@ -62,10 +67,41 @@ def resample_to(signal: Floats, source_rate: float, target_rate: float) -> Float
     """
     if source_rate == target_rate:
         return signal
-    ratio = (Fraction(target_rate) / Fraction(source_rate)).limit_denominator(1000)
+    finest = max(1000, round(source_rate / target_rate))  # the ratio may not become zero
+    ratio = (Fraction(target_rate) / Fraction(source_rate)).limit_denominator(finest)
     up, down = ratio.numerator, ratio.denominator
     found = resample_poly(signal, up, down, axis=1, window=_low_pass(up, down), padtype="edge")
     return np.asarray(found[:, : max(1, round(signal.shape[1] * target_rate / source_rate))])
+
+
+def _check_amplitude(leads: Collection[Floats], unit: str) -> None:
+    """Refuse leads, in mV by the unit that was stated, whose size says that the unit is another one.
+
+    The size is the 99th percentile of a lead's distance from its median, and of the leads the median one.
+    """
+    middles = [float(np.median(lead)) for lead in leads]
+    size = float(
+        np.median(
+            [np.percentile(np.abs(lead - middle), 99.0) for lead, middle in zip(leads, middles, strict=True)]
+        )
+    )
+    if not MIN_AMPLITUDE <= size <= MAX_AMPLITUDE:
+        sizes = {
+            other: size * MICROVOLTS_PER_UNIT[other] / MICROVOLTS_PER_UNIT[unit]
+            for other in ("uV", "mV", "V")
+            if unit in MICROVOLTS_PER_UNIT  # not where leads differ in theirs
+        }
+        fitting = [other for other, real in sizes.items() if MIN_AMPLITUDE <= real <= MAX_AMPLITUDE]
+        advice = f"it looks like {' or '.join(fitting)}" if fitting else "no usual unit fits"
+        raise EcgFormatError(
+            f"an amplitude of {size:.4g} mV by its unit ({unit}); an ECG lies between {MIN_AMPLITUDE:g} and "
+            f"{MAX_AMPLITUDE:g} mV: {advice}. State the unit of the numbers"
+        )
+    if (offset := float(np.median(np.abs(middles)))) > MAX_AMPLITUDE:
+        raise EcgFormatError(
+            f"the leads lie {offset:.4g} mV away from zero (median over the leads), an electrode offset or "
+            "an ADC baseline; subtract it"
+        )
 
 
 def _twelve_leads(record: EcgRecord) -> tuple[Floats, bool]:
@@ -80,6 +116,7 @@ def _twelve_leads(record: EcgRecord) -> tuple[Floats, bool]:
     measured = {name: lead for name, lead in rows.items() if np.ptp(lead) > 0}
     if not measured:
         raise EcgFormatError(f"none of its leads {list(record.leads)} is a standard lead that is not flat")
+    _check_amplitude(measured.values(), record.source.unit)
     known = dict(measured)
     sources = [name for name in _LIMB if name in measured][:2]
     if len(sources) == 2:
@@ -109,9 +146,15 @@ def standard_signal(
         that a reader should know.
 
     Raises:
-        EcgFormatError: if it is shorter than 1 s, below 25 Hz, has invalid samples or no standard lead, or
-            does not fit into 16-bit microvolts.
+        EcgFormatError: if its rate is below 25 Hz or above 100 kHz, it is shorter than 1 s, has invalid
+            samples or no standard lead, its amplitude (99th percentile of the distance from the baseline,
+            median over the leads) is not between 0.02 and 20 mV, or it does not fit into 16-bit microvolts.
     """
+    if record.sampling_rate > max(MAX_RATE, sampling_rate):
+        raise EcgFormatError(
+            f"{record.sampling_rate:g} Hz is too high for an ECG; expected at most {MAX_RATE:g} Hz: state "
+            "samples per second"
+        )
     if record.duration < MIN_SECONDS:
         raise EcgFormatError(f"{record.duration:.3g} s at {record.sampling_rate:g} Hz; expected at least 1 s")
     if record.sampling_rate < min(MIN_RATE, sampling_rate):

@@ -136,6 +136,32 @@ def test_damaged_recordings_are_all_reported(
     assert list(data["validation"]["ecg_id"]) == [19]
 
 
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")]
+)
+def test_failures_that_have_passed_are_forgotten(
+    make_ptbxl: MakePtbxl, cache: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    database = make_ptbxl(20)
+    database.stem(2).with_suffix(".dat").unlink()
+    read = cache_module._read_microvolts
+
+    def fails(path: Path, sampling_rate: int) -> Any:
+        if path.stem == "00003_lr":
+            raise error
+        return read(path, sampling_rate)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache_module, "_read_microvolts", fails)
+        with pytest.raises(PtbxlError, match=f"2 of 20 recordings[^$]*{error.strerror}"):
+            load_ptbxl(database.folder, cache_dir=cache)
+        assert 3 not in load_ptbxl(database.folder, cache_dir=cache, drop_bad=True)["train"]["ecg_id"]
+    with pytest.raises(PtbxlError, match="1 of 20 recordings"):
+        load_ptbxl(database.folder, cache_dir=cache)
+    data = load_ptbxl(database.folder, cache_dir=cache, drop_bad=True)
+    assert np.array_equal(signals(data["train"])[3], fake(3))
+
+
 def test_only_the_first_twenty_are_printed(make_ptbxl: MakePtbxl, cache: Path) -> None:
     database = make_ptbxl(30)
     for ecg_id in range(1, 26):

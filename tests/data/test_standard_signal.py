@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from ssl_ecg_hf.data import STANDARD_LEADS, EcgFormatError, EcgRecord
+from ssl_ecg_hf.data import standard_signal as module
+from ssl_ecg_hf.data.record import RecordSource
 from ssl_ecg_hf.data.standard_signal import CROPPED, MASKED, PADDED, resample_to, standard_signal
 from ssl_ecg_hf.modeling import SslEcgFeatureExtractor
+from ssl_ecg_hf.modeling import feature_extraction_ssl_ecg as extraction
 from ssl_ecg_hf.modeling.resampling_ssl_ecg import resample
 
 rng = np.random.default_rng(0)
@@ -43,8 +46,11 @@ def test_resampled_like_the_feature_extractor_does(source: float) -> None:
     assert np.abs(found - expected).max() < 0.002  # mV
 
 
-def test_a_constant_stays_constant() -> None:
-    assert np.abs(resample_to(np.full((1, 777), 3.0), 257.0, 100.0) - 3.0).max() < 0.002
+@pytest.mark.parametrize(("source", "target"), [(257.0, 100.0), (100_000.0, 25.0)])
+def test_a_constant_stays_constant(source: float, target: float) -> None:
+    found = resample_to(np.full((1, round(2 * source)), 3.0), source, target)
+    assert found.shape == (1, 2 * target)
+    assert np.abs(found - 3.0).max() < 0.002
 
 
 @pytest.mark.parametrize(
@@ -85,6 +91,61 @@ def test_a_flat_lead_becomes_zero_and_is_no_source() -> None:
     assert found[1].any()
 
 
+LIMITS = ("MIN_SECONDS", "MIN_RATE", "MAX_RATE", "MIN_AMPLITUDE", "MAX_AMPLITUDE", "MAX_MISFIT")
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits_are_those_of_the_feature_extractor(name: str) -> None:
+    assert getattr(module, name) == getattr(extraction, name)
+
+
+def of_size(size: float, *, unit: str = "mV", offset: float = 0.0) -> EcgRecord:
+    """Sines whose amplitude, as it is measured, is `size` mV by the stated unit."""
+    wave = np.sin(np.linspace(0, 20 * np.pi, 1000))
+    lead = offset + size * wave / np.percentile(np.abs(wave), 99.0)
+    leads = np.tile(lead, (12, 1)).astype(np.float32)
+    source = RecordSource(format="NumPy", unit=unit)
+    return EcgRecord(signal=leads, sampling_rate=100, leads=STANDARD_LEADS, source=source)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        (
+            of_size(0.001, unit="uV"),
+            r"0\.001 mV by its unit \(uV\); .* between 0\.02 and 20 mV: it looks like mV",
+        ),
+        (of_size(1000.0), r"amplitude of 1000 mV by its unit \(mV\); .*: it looks like uV"),
+        (of_size(1e6, unit="V"), r"it looks like uV"),
+        (of_size(1e-12, unit="uV"), "no usual unit fits"),
+        (of_size(1e-6, unit="mV, uV"), r"by its unit \(mV, uV\); .*no usual unit fits"),
+        (of_size(0.0199), "amplitude of 0.0199 mV"),
+        (of_size(20.1), r"amplitude of 20\.1 mV"),
+        (of_size(1.0, offset=25.0), r"the leads lie 25 mV away from zero .* subtract it"),
+    ],
+)
+def test_amplitudes_are_those_that_the_feature_extractor_takes(record: EcgRecord, message: str) -> None:
+    with pytest.raises(EcgFormatError, match=message):
+        prepare(record)
+    with pytest.raises(ValueError, match="mV"):
+        SslEcgFeatureExtractor()(record.signal, sampling_rate=100, leads="standard", unit="mV")
+
+
+@pytest.mark.parametrize("record", [of_size(0.0201), of_size(19.9), of_size(1.0, offset=-15.0)])
+def test_amplitudes_at_the_limits(record: EcgRecord) -> None:
+    prepare(record)
+    SslEcgFeatureExtractor()(record.signal, sampling_rate=100, leads="standard", unit="mV")
+
+
+def test_flat_leads_and_a_spike_do_not_decide_about_the_amplitude() -> None:
+    record = of_size(0.3)
+    record.signal[2:] = 0.0
+    record.signal[0, 500] = 30.0
+    found, notes = prepare(record)
+    assert notes == [MASKED]
+    assert np.abs(found[1]).max() in range(300, 310)
+
+
 def broken(value: float) -> EcgRecord:
     record = ecg()
     record.signal[3, 5] = value
@@ -96,6 +157,7 @@ def broken(value: float) -> EcgRecord:
     [
         (ecg(seconds=0.5), "0.5 s at 100 Hz; expected at least 1 s"),
         (ecg(rate=10.0), "10 Hz is too low for an ECG"),
+        (ecg(rate=100_001.0, seconds=0.01), "100001 Hz is too high for an ECG; .*: state samples per second"),
         (broken(np.nan), "1 samples are invalid"),
         (broken(40.0), "a sample of 40.0 mV does not fit into 16-bit microvolts"),
         (ecg(("X", "Y")), r"none of its leads \['X', 'Y'\] is a standard lead"),

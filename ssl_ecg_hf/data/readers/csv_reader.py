@@ -82,11 +82,12 @@ def _cells(file: TextIO) -> Iterator[tuple[int, list[str]]]:
             yield number, cells
 
 
-def _read_table(path: Path, leads: Sequence[str] | None) -> tuple[list[str], NDArray[np.float64]]:
-    """Return the header, or the given names in its place, and the numbers, shape (lines, columns)."""
+def _read_table(path: Path, leads: Sequence[str] | None) -> tuple[list[str], bool, NDArray[np.float64]]:
+    """Return names of the columns, whether the file states them, and the numbers, shape (lines, columns)."""
     check_bytes(path, MAX_BYTES)
     values = array("d")
     header: list[str] = []
+    is_stated = True
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             for number, cells in _cells(file):
@@ -99,12 +100,13 @@ def _read_table(path: Path, leads: Sequence[str] | None) -> tuple[list[str], NDA
                             f"the first line {header[:20]} holds numbers or no names; expected the names of "
                             "the leads, or give leads= (on the command line --leads)"
                         )
-                    header = list(leads)
+                    header, is_stated = list(leads), False
                 if len(cells) != len(header):
                     raise EcgFormatError(
                         f"line {number}: {len(cells)} cells, the header has {len(header)}"
-                        if leads is None
-                        else f"line {number}: {len(cells)} cells for {len(header)} columns {header}"
+                        if is_stated
+                        else f"line {number}: {len(cells)} cells for {len(header)} names in leads={header}; "
+                        f"name every column, one of times in s {TIME_COLUMNS[0]!r}"
                     )
                 try:
                     values.extend([float(cell) if cell.strip() else np.nan for cell in cells])
@@ -117,7 +119,7 @@ def _read_table(path: Path, leads: Sequence[str] | None) -> tuple[list[str], NDA
         raise EcgFormatError(f"the file is no CSV table in UTF-8: {error}") from error
     if not header or not values:
         raise EcgFormatError("the table is empty; expected a header of lead names and one line per sample")
-    return header, np.frombuffer(values).reshape(-1, len(header))
+    return header, is_stated, np.frombuffer(values).reshape(-1, len(header))
 
 
 def _rate_from_time(time: NDArray[np.float64]) -> float:
@@ -161,7 +163,8 @@ def read_csv(
             ``time_s`` holds the time in seconds; a column name may end in its unit, as in ``I_mV`` or
             ``V1_uV``. Empty cells become NaN.
         sampling_rate: in Hz; required without a time column, and must agree with it.
-        leads: name of each column, required without a header, and must agree with it.
+        leads: name of each lead; needless, and must agree with the header. Without a header: name of each
+            column, that of the time among them.
         unit: ``"mV"``, ``"uV"`` or ``"V"``; required unless the column names carry it.
 
     Returns:
@@ -170,20 +173,19 @@ def read_csv(
     Raises:
         EcgFormatError: if the table is damaged, irregular in time, or something is not known.
     """
-    header, values = _read_table(path, leads)
+    header, is_stated, values = _read_table(path, leads)
     is_time = [name.lower() in TIME_COLUMNS for name in header]
     if sum(is_time) > 1:
         raise EcgFormatError(f"the table has more than one time column: {header}; remove all but one")
     columns = [index for index, time in enumerate(is_time) if not time]
-    names, units = (
-        zip(*(_split_unit(header[index]) for index in columns), strict=True) if columns else ((), ())
-    )
-    known = settle(
-        Given(sampling_rate, leads, unit),
-        sampling_rate=_rate_from_time(values[:, is_time.index(True)]) if any(is_time) else None,
-        leads=names,
-        units=units,
-    )
+    rate = _rate_from_time(values[:, is_time.index(True)]) if any(is_time) else None
+    if is_stated:
+        split = [_split_unit(header[index]) for index in columns]
+        names, units = [name for name, _ in split], [unit for _, unit in split]
+        known = settle(Given(sampling_rate, leads, unit), sampling_rate=rate, leads=names, units=units)
+    else:
+        names = [header[index] for index in columns]
+        known = settle(Given(sampling_rate, names, unit), sampling_rate=rate, units=[None])
     return EcgRecord(
         signal=to_millivolts((values[:, index] for index in columns), known.millivolts),
         sampling_rate=known.sampling_rate,

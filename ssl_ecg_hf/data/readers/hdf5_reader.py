@@ -158,12 +158,11 @@ class _Attributes:
 
 
 def _check_chunks(dataset: Any) -> None:
-    """Refuse an array whose pieces lie elsewhere, are too large, or grow beyond their stated size."""
+    """Refuse an array whose pieces lie elsewhere, are absent, too large, or grow beyond their stated size."""
     if dataset.external or dataset.is_virtual:
         raise EcgFormatError("the array lies in another file (external or virtual); copy it into this one")
     if dataset.chunks is None:
-        if dataset.id.get_storage_size() not in (0, dataset.size * dataset.dtype.itemsize):
-            raise EcgFormatError("the array is shorter than its shape; the file is damaged or truncated")
+        _check_written(dataset.id.get_storage_size(), dataset.size * dataset.dtype.itemsize, "bytes")
         return
     size = int(np.prod(dataset.chunks, dtype=object)) * dataset.dtype.itemsize
     if size > MAX_CHUNK:
@@ -177,6 +176,9 @@ def _check_chunks(dataset: Any) -> None:
             f"the array passed the filters {filters}, which are not read; rewrite it with gzip"
         )
     pieces = dataset.id.get_num_chunks()
+    # What was never written costs nothing in the file, and all of its memory.
+    grid = [-(-length // piece) for length, piece in zip(dataset.shape, dataset.chunks, strict=True)]
+    _check_written(pieces, int(np.prod(grid, dtype=object)), "pieces")
     if pieces * size > max(MAX_CHUNK, 4 * dataset.size * dataset.dtype.itemsize):
         raise EcgFormatError(
             f"an array of shape {dataset.shape} in {pieces} pieces of {size} bytes is damaged"
@@ -189,3 +191,11 @@ def _check_chunks(dataset: Any) -> None:
         is_packed = not mask >> filters.index(_DEFLATE) & 1
         if is_packed and len(zlib.decompressobj().decompress(packed, size + 5)) > size + 4:
             raise EcgFormatError("a compressed piece grows beyond its stated size; the file is damaged")
+
+
+def _check_written(found: int, expected: int, what: str) -> None:
+    if found != expected:
+        raise EcgFormatError(
+            f"the array was never written, or only in part ({found} of {expected} {what}); write all "
+            "of it, or fetch the file again"
+        )

@@ -9,6 +9,7 @@ Reference: "MAT-File Format", The MathWorks (the layout of levels 4 and 5).
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import zlib
@@ -29,8 +30,9 @@ MAX_BYTES = 1 << 30
 """Of a file."""
 
 MAX_UNPACKED = 1 << 28
-"""Bytes of a compressed variable after it is unpacked."""
+"""Bytes of a compressed variable after it is unpacked; only what is read is."""
 
+_HEAD = 1024  # bytes of a compressed variable in which its name and shape lie
 _COMPRESSED, _MATRIX = 15, 14
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _NUMERIC_CLASSES = range(6, 16)  # double, single and the integers
@@ -41,11 +43,21 @@ _NAME4 = re.compile(rb"[A-Za-z]\w{0,62}\0")
 
 @dataclass(frozen=True)
 class Variable:
-    """One array of real numbers in a file, not read yet: column after column, as MATLAB stores it."""
+    """One array of real numbers in a file, not read yet.
+
+    Args:
+        shape: of the array.
+        dtype: of a number.
+        content: bytes that hold it, perhaps packed by zlib.
+        place: of the numbers in these bytes once unpacked, column after column.
+        packed: whether they are.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    data: memoryview
+    content: memoryview
+    place: slice
+    packed: bool = False
 
     def read(self) -> NDArray[Any]:
         """Return the array.
@@ -53,15 +65,19 @@ class Variable:
         Raises:
             EcgFormatError: if the file holds fewer or more numbers than the shape needs.
         """
-        count = 1
-        for length in self.shape:
-            count *= length
-        if count * self.dtype.itemsize != len(self.data):
+        expected = math.prod(self.shape) * self.dtype.itemsize
+        if (size := self.place.stop - self.place.start) != expected:
             raise EcgFormatError(
-                f"a variable of shape {self.shape} has {len(self.data)} bytes, expected "
-                f"{count * self.dtype.itemsize}; the file is damaged or truncated"
+                f"a variable of shape {self.shape} has {size} bytes, expected {expected}; the file is "
+                "damaged or truncated"
             )
-        return np.frombuffer(self.data, self.dtype).reshape(self.shape, order="F")
+        if self.packed and size > MAX_UNPACKED:
+            raise EcgFormatError(
+                f"a compressed variable has {size} bytes, more than {MAX_UNPACKED}; save it without "
+                "compression"
+            )
+        content = _unpacked(self.content, self.place.stop) if self.packed else self.content
+        return np.frombuffer(content[self.place], self.dtype).reshape(self.shape, order="F")
 
 
 def sniff(head: bytes, _path: Path) -> bool:
@@ -97,23 +113,24 @@ def read_matlab(
     content = memoryview(path.read_bytes())
     try:
         variables = dict(_level5(content) if bytes(content[:6]) == b"MATLAB" else _level4(content))
-        rates = [
+        rates = (
             float(variable.read().reshape(()))
             for name, variable in variables.items()
             if name.lower() in RATE_NAMES and set(variable.shape) == {1}
-        ]
+        )
+        chosen = variables[choose_signal({name: variable.shape for name, variable in variables.items()})]
+        given = Given(sampling_rate, leads, unit)
+        known = settle(given, sampling_rate=next(rates, None), units=[None])
+        check_values(*chosen.shape)
+        array = chosen.read()
+    except EcgFormatError:
+        raise
     except (struct.error, zlib.error, ValueError, KeyError, OverflowError) as error:
-        if isinstance(error, EcgFormatError):
-            raise
         raise EcgFormatError(
             f"the MATLAB file is damaged or truncated, fetch it again ({type(error).__name__}: {error})"
         ) from error
-    chosen = variables[choose_signal({name: variable.shape for name, variable in variables.items()})]
-    given = Given(sampling_rate, leads, unit)
-    known = settle(given, sampling_rate=rates[0] if rates else None, units=[None])
-    check_values(*chosen.shape)
     return EcgRecord(
-        signal=to_millivolts(lead_rows(chosen.read(), known.leads), known.millivolts),
+        signal=to_millivolts(lead_rows(array, known.leads), known.millivolts),
         sampling_rate=known.sampling_rate,
         leads=known.leads,
         record_id=path.stem,
@@ -127,16 +144,26 @@ def _level5(content: memoryview) -> Iterator[tuple[str, Variable]]:
         raise EcgFormatError(
             "the header of the MATLAB file ends before its mark of byte order; it is damaged"
         )
-    for kind, data in _elements(content[128:], order):
-        if kind == _COMPRESSED:
-            [(kind, data)] = _elements(_inflate(data), order)
-        if kind == _MATRIX and (found := _matrix(data, order)) is not None:
-            yield found
+    content = content[128:]
+    for kind, place in _elements(content, order):
+        data = content[place]
+        if len(data) < (size := place.stop - place.start):
+            raise EcgFormatError(
+                f"an element announces {size} bytes where {len(data)} are left; the MATLAB file is damaged "
+                "or truncated"
+            )
+        packed = kind == _COMPRESSED
+        head, start = data, 0
+        if packed:
+            head = memoryview(zlib.decompressobj().decompress(data, _HEAD))
+            kind, start = struct.unpack_from(f"{order}I", head)[0], 8
+        if kind == _MATRIX and (found := _matrix(head, start, order)) is not None:
+            name, shape, dtype, numbers = found
+            yield name, Variable(shape, dtype, data, numbers, packed)
 
 
-def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
-    """Yield type and data of one element after the other."""
-    position = 0
+def _elements(content: memoryview, order: str, position: int = 0) -> Iterator[tuple[int, slice]]:
+    """Yield type and place of one element after the other; the last may end beyond what is there."""
     while position + 8 <= len(content):
         kind, size = struct.unpack_from(f"{order}II", content, position)
         if kind >> 16:  # four bytes at most are stored in the tag itself
@@ -146,40 +173,36 @@ def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview
         else:
             start = position + 8
             end = start + size if kind == _COMPRESSED else start + -(-size // 8) * 8
-        if start + size > len(content):
-            raise EcgFormatError(
-                f"an element announces {size} bytes where {len(content) - start} are left; the MATLAB file "
-                "is damaged or truncated"
-            )
-        yield kind, content[start : start + size]
+        yield kind, slice(start, start + size)
         position = end
 
 
-def _inflate(data: memoryview) -> memoryview:
+def _unpacked(data: memoryview, most: int) -> memoryview:
+    """Unpack a variable that has ``most`` bytes, and up to 7 to fill it up."""
     unpacker = zlib.decompressobj()
-    unpacked = unpacker.decompress(data, MAX_UNPACKED)
+    content = unpacker.decompress(data, most + 8)
     if not unpacker.eof:
-        state = "grows to more than the allowed size" if unpacker.unconsumed_tail else "is truncated"
         raise EcgFormatError(
-            f"a compressed variable {state} ({MAX_UNPACKED} bytes); save it without compression"
+            "a compressed variable is truncated, or longer than it says; fetch the file again"
         )
-    return memoryview(unpacked)
+    return memoryview(content)
 
 
-def _matrix(data: memoryview, order: str) -> tuple[str, Variable] | None:
-    """Return name and numbers of a matrix; None where it holds anything but real numbers."""
-    parts = _elements(data, order)
-    _, flags = next(parts, (0, memoryview(b"")))
-    word = struct.unpack_from(f"{order}I", flags)[0]
+def _matrix(
+    head: memoryview, start: int, order: str
+) -> tuple[str, tuple[int, ...], np.dtype[Any], slice] | None:
+    """Return name, shape, type and place of the numbers of a matrix; None where they are not real numbers."""
+    parts = _elements(head, order, start)
+    nothing = (0, slice(0, 0))
+    word = struct.unpack_from(f"{order}I", head[next(parts, nothing)[1]])[0]
     if word & 0xFF not in _NUMERIC_CLASSES or word >> 8 & _COMPLEX:
         return None
-    _, sizes = next(parts, (0, memoryview(b"")))
+    sizes, name = head[next(parts, nothing)[1]], head[next(parts, nothing)[1]]
     shape = tuple(struct.unpack(f"{order}{len(sizes) // 4}i", sizes[: len(sizes) // 4 * 4]))
-    _, name = next(parts, (0, memoryview(b"")))
-    kind, numbers = next(parts, (0, memoryview(b"")))
+    kind, numbers = next(parts, nothing)
     if kind not in _NUMBERS or not shape or min(shape) < 0 or len(shape) > 32:
         raise EcgFormatError(f"a variable of shape {shape} and type {kind} is damaged")
-    return bytes(name).decode("latin-1"), Variable(shape, np.dtype(order + _NUMBERS[kind]), numbers)
+    return bytes(name).decode("latin-1"), shape, np.dtype(order + _NUMBERS[kind]), numbers
 
 
 def _header4(content: memoryview) -> tuple[str, str, tuple[int, int], int] | None:
@@ -208,5 +231,5 @@ def _level4(content: memoryview) -> Iterator[tuple[str, Variable]]:
         dtype = np.dtype(order + kind)
         name, content = content[20 : 20 + length - 1], content[20 + length :]
         size = shape[0] * shape[1] * dtype.itemsize
-        yield bytes(name).decode("latin-1"), Variable(shape, dtype, content[:size])
+        yield bytes(name).decode("latin-1"), Variable(shape, dtype, content, slice(0, size))
         content = content[size:]

@@ -67,7 +67,16 @@ def test_rate_and_unit_given(tmp_path: Path) -> None:
         ("I,\n3,4\n", {"sampling_rate": 100, "unit": "mV"}, "holds numbers or no names"),
         ("time\n0\n1\n", {"unit": "mV"}, "the recording has no leads"),
         ("I II\n1\n", {}, "line 2: 1 cells, the header has 2"),
-        ("1,2\n3,4\n", {"leads": ["I"]}, r"line 1: 2 cells for 1 columns \['I'\]"),
+        ("1,2\n3,4\n", {"leads": ["I"]}, r"line 1: 2 cells for 1 names in leads=\['I'\]; name every column"),
+        ("0,1,2\n1,3,4\n", {"leads": ["I", "II"]}, r"line 1: 3 cells for 2 names .* of times in s 'time'"),
+        ("1,2\n3\n", {"leads": ["I", "II"]}, r"line 2: 1 cells for 2 names in leads=\['I', 'II'\]"),
+        ("I,II\n1\n", {"leads": ["I", "II"]}, "line 2: 1 cells, the header has 2"),
+        ("0,1\n0,2\n", {"leads": ["time", "I"], "unit": "mV"}, "must rise"),
+        (
+            "0,1\n0.01,2\n",
+            {"leads": ["time", "I"], "unit": "mV", "sampling_rate": 500},
+            "500 Hz was given, but the file states 100 Hz",
+        ),
         ("I,I\n1,2\n", {"sampling_rate": 100, "unit": "mV"}, "more than once"),
         ("I,II\n", {}, "is empty"),
         ("time,Time_s,I\n0,0,1\n", {}, "more than one time column"),
@@ -121,6 +130,14 @@ def test_a_table_without_header_needs_names(tmp_path: Path) -> None:
     record = read_ecg(path, sampling_rate=250, unit="V", leads=["V1", "V2"])
     assert record.leads == ("V1", "V2")
     assert record.signal.tolist() == [[1000.0, 3000.0], [2000.0, 4000.0]]
+
+
+@pytest.mark.parametrize("name", ["time", "Time_s"])
+def test_a_table_without_header_may_have_a_time_column(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, "1,0.00,2\n3,0.01,4\n")
+    record = read_ecg(path, leads=["I", name, "II"], unit="mV")
+    assert (record.sampling_rate, record.leads) == (100.0, ("I", "II"))
+    assert record.signal.tolist() == [[1.0, 3.0], [2.0, 4.0]]
 
 
 def test_what_is_given_and_stated_alike_is_no_contradiction(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +107,59 @@ def test_what_is_no_recording_is_refused(
         read_ecg(save(tmp_path, variables), **given)
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matlab_reader, "MAX_UNPACKED", 1 << 20)
-    head = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<HH", 0x0100, 0x4D49)
-    packed = zlib.compress(b"\0" * (1 << 22))
-    (tmp_path / "a.mat").write_bytes(head + struct.pack("<II", 15, len(packed)) + packed)
-    with pytest.raises(EcgFormatError, match="a compressed variable grows to more than the allowed size"):
-        read_ecg(tmp_path / "a.mat", **GIVEN)
+def peak(path: Path) -> int:
+    """Bytes that reading takes at most, the file itself left out."""
+    tracemalloc.start()
+    try:
+        read_ecg(path, **GIVEN)
+        return tracemalloc.get_traced_memory()[1] - path.stat().st_size
+    finally:
+        tracemalloc.stop()
+
+
+def test_only_the_recording_is_unpacked(tmp_path: Path) -> None:
+    others = {f"x{index}": np.zeros((1, 1, 1 << 18)) for index in range(8)}  # 2 MiB each
+    path = save(tmp_path, {**others, "ecg": VALUES}, do_compression=True)
+    assert path.stat().st_size < 1 << 16
+    read_ecg(path, **GIVEN)
+    assert peak(path) < 1 << 20
+
+
+def repacked(path: Path, change: Callable[[bytes], bytes]) -> Path:
+    """The file with its one compressed variable changed."""
+    content = path.read_bytes()
+    packed = zlib.compress(change(zlib.decompress(content[136:])))
+    path.write_bytes(content[:128] + struct.pack("<II", 15, len(packed)) + packed)
+    return path
+
+
+@pytest.mark.parametrize("ending", [b"", b"\0" * (1 << 22)], ids=["none", "4 MiB of zeros"])
+def test_a_bomb_is_not_unpacked(tmp_path: Path, ending: bytes) -> None:
+    path = save(tmp_path, {"val": VALUES}, do_compression=True)
+    repacked(path, lambda variable: variable + ending)
+    if not ending:
+        assert read_ecg(path, **GIVEN).signal.shape == (2, 3)
+        return
+    with pytest.raises(EcgFormatError, match="a compressed variable is truncated, or longer than it says"):
+        read_ecg(path, **GIVEN)
+
+
+def test_a_compressed_variable_may_not_be_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matlab_reader, "MAX_UNPACKED", 1000)
+    path = save(tmp_path, {"val": np.zeros((2, 63))}, do_compression=True)
+    with pytest.raises(EcgFormatError, match="has 1008 bytes, more than 1000; save it without compression"):
+        read_ecg(path, **GIVEN)
+    path = save(tmp_path, {"val": np.ones((2, 62))}, do_compression=True)
+    assert read_ecg(path, **GIVEN).signal.shape == (2, 62)
+
+
+def test_the_checksum_of_a_compressed_variable_is_verified(tmp_path: Path) -> None:
+    path = save(tmp_path, {"val": VALUES}, do_compression=True)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(EcgFormatError, match="damaged or truncated, fetch it again"):
+        read_ecg(path, **GIVEN)
 
 
 @pytest.mark.parametrize("version", ["5", "4"])

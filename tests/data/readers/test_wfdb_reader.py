@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,38 @@ def test_absurd_sizes_are_refused_before_memory_is_taken(tmp_path: Path) -> None
     header.write_text(header.read_text().replace("rec 2 250 4", "rec 2 250 999999999999"))
     with pytest.raises(EcgFormatError, match="announces 2 signals of 999999999999 samples"):
         read_ecg(stem)
+
+
+def skewed(folder: Path, skew: int, *, name: str = "rec", samples: int = 4) -> Path:
+    stem = write(folder, name=name)
+    header = stem.with_suffix(".hea")
+    text = header.read_text().replace(f"{name} 2 250 4", f"{name} 2 250 {samples}")
+    header.write_text(re.sub(r"\.dat 16 (.*) \d+ 0 AVR", rf".dat 16:{skew} \1 0 0 AVR", text))
+    return stem
+
+
+def test_a_skew_shifts_a_signal(tmp_path: Path) -> None:
+    stem = skewed(tmp_path, 1)
+    header = stem.with_suffix(".hea")
+    header.write_text(header.read_text().replace(" 0 0 AVR", " 2125 0 AVR"))  # of the stored samples
+    np.testing.assert_array_equal(read_ecg(stem).signal, [SIGNAL[:, 0], [*SIGNAL[1:, 1], np.nan]])
+
+
+def test_a_record_without_signals(tmp_path: Path) -> None:
+    (tmp_path / "rec.hea").write_text("rec 0 250 0\n")
+    with pytest.raises(EcgFormatError, match="the record has no signals"):
+        read_ecg(tmp_path / "rec.hea")
+
+
+@pytest.mark.parametrize("samples", [4, 100_000_000])
+def test_a_skew_beyond_the_end_is_refused_before_memory_is_taken(tmp_path: Path, samples: int) -> None:
+    skewed(tmp_path, 20_000_000, samples=samples)
+    message = r"shifts AVR by 20000000 samples, more than rec\.dat holds; it is damaged"
+    with pytest.raises(EcgFormatError, match=message):
+        read_ecg(tmp_path / "rec")
+    (tmp_path / "multi.hea").write_text("multi/1 2 250 4\nrec 4\n")
+    with pytest.raises(EcgFormatError, match=message):
+        read_ecg(tmp_path / "multi.hea")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ssl_ecg_hf.data.arrow_cache import open_cache
+
+
+class Store:
+    """Recordings of which some cannot be read, and how often each was tried."""
+
+    def __init__(self, cache: Path, bad: dict[str, str]) -> None:
+        self.cache, self.bad = cache, bad
+        self.builds, self.tried = 0, ""
+
+    def write(self, target: Path) -> dict[str, Any]:
+        self.builds += 1
+        (target / "x.arrow").write_bytes(b"content")
+        return {"bad": list(self.bad.items()), "notes": {"a": ["b"]}}
+
+    def read_again(self, file: str) -> str | None:
+        self.tried += file
+        return self.bad.get(file)
+
+    def open(self) -> dict[str, Any]:
+        return open_cache(self.cache / "name", self.write, self.read_again)
+
+
+def test_what_was_read_is_not_tried_again(tmp_path: Path) -> None:
+    store = Store(tmp_path, {})
+    assert store.open() == store.open() == {"bytes": {"x.arrow": 7}, "bad": [], "notes": {"a": ["b"]}}
+    assert (store.builds, store.tried) == (1, "")
+
+
+def test_what_was_not_read_is_tried_again(tmp_path: Path) -> None:
+    store = Store(tmp_path, {"1": "missing module", "2": "damaged"})
+    assert store.open()["bad"] == [("1", "missing module"), ("2", "damaged")]
+    store.bad["1"] = "damaged, too"
+    assert store.open()["bad"] == [("1", "damaged, too"), ("2", "damaged")]
+    assert (store.builds, store.tried) == (1, "12")
+    del store.bad["2"]
+    assert store.open()["bad"] == [("1", "damaged, too")]
+    assert store.builds == 2
+    assert (tmp_path / "name" / "bad_records.txt").read_text() == "1\tdamaged, too\n"
+
+
+def test_a_cache_that_lost_something_is_built_anew(tmp_path: Path) -> None:
+    store = Store(tmp_path, {})
+    store.open()
+    (tmp_path / "name" / "x.arrow").write_bytes(b"con")
+    store.open()
+    assert store.builds == 2
+    (tmp_path / "name" / "manifest.json").write_text("{")
+    store.open()
+    assert store.builds == 3
