@@ -58,6 +58,14 @@ def main(argv: list[str]) -> None:
         action="store_true",
         help="add model_int8.onnx, too, and measure what it loses on the test split of --data",
     )
+    parser.add_argument(
+        "--endpoint_requirements",
+        nargs="+",
+        default=[],
+        metavar="REQUIREMENT",
+        help="further lines of requirements.txt of a classifier, for an Inference Endpoint; with "
+        "'ssl_ecg_hf[formats] @ git+https://...' it takes files, too",
+    )
     parser.add_argument("--data", help="recordings of the training, for --onnx_int8")
     parser.add_argument("--cache_dir", help="where caches of recordings are kept")
     arguments = parser.parse_args(argv)
@@ -82,5 +90,6 @@ def main(argv: list[str]) -> None:
         recipe=recipe,
         onnx=arguments.onnx or arguments.onnx_int8,
         int8=recordings_of_run(recipe, arguments.data, arguments.cache_dir) if arguments.onnx_int8 else None,
+        endpoint_requirements=arguments.endpoint_requirements,
     )
     print(f"exported and verified: {folder}")

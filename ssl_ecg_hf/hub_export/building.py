@@ -7,7 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ssl_ecg_hf.files import replacing_folder
-from ssl_ecg_hf.hub_export.manifest import ExportError, is_export
+from ssl_ecg_hf.hub_export.manifest import MANIFEST, ExportError, check_nothing_added, read_manifest
+
+
+def _check_replaceable(output: Path) -> None:
+    """Refuse a folder in which there is anything but an export."""
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    manifest = read_manifest(output / MANIFEST)
+    if manifest is None:
+        raise ExportError(f"{output} exists and was not written by an export; choose another folder")
+    check_nothing_added(output, manifest)
 
 
 @contextmanager
@@ -20,9 +30,8 @@ def building(output: Path) -> Iterator[Path]:
         output: folder to write; an earlier export there is replaced, any other folder is left alone.
 
     Raises:
-        ExportError: if ``output`` exists and is no export.
+        ExportError: if ``output`` exists and is no export, or holds further files.
     """
-    if output.exists() and not is_export(output) and (not output.is_dir() or any(output.iterdir())):
-        raise ExportError(f"{output} exists and was not written by an export; choose another folder")
+    _check_replaceable(output)
     with replacing_folder(output) as new:
         yield new

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from ssl_ecg_hf.hub_export.checkpoint import (
     load_feature_extractor,
     load_source,
 )
-from ssl_ecg_hf.hub_export.endpoint import write_handler
+from ssl_ecg_hf.hub_export.endpoint import checked_requirement, write_handler
 from ssl_ecg_hf.hub_export.manifest import ExportError, write_manifest
 from ssl_ecg_hf.hub_export.onnx import export_onnx, onnx_metadata
 from ssl_ecg_hf.hub_export.onnx_int8 import int8_report
@@ -104,10 +104,17 @@ def _build(
     recipe: Mapping[str, Any] | None,
     onnx: bool,
     int8: Recordings | None,
+    endpoint_requirements: Sequence[str],
 ) -> None:
     """Write every file but the manifest, then verify."""
     model = load_source(checkpoint)
     kind, config = kind_of(model), model.config
+    if endpoint_requirements and kind != "classifier":
+        raise ValueError(
+            f"only a classifier is served by an endpoint, this is a checkpoint of the kind {kind!r}; leave "
+            "endpoint_requirements out"
+        )
+    further = [checked_requirement(text) for text in endpoint_requirements]
     if int8 is not None:
         _check_int8(config, int8, classifier=kind == "classifier", onnx=onnx)
     extractor = load_feature_extractor(checkpoint, config)
@@ -147,7 +154,7 @@ def _build(
     )
     shutil.copyfile(LICENSE, folder / "LICENSE")
     if kind == "classifier":
-        write_handler(folder)
+        write_handler(folder, further=further)
     report = verify_export(folder, source=model)
     if not report.ok:
         raise ExportError(f"the export of {checkpoint.name} does not work by itself: {report}")
@@ -175,6 +182,7 @@ def export_checkpoint(
     recipe: Mapping[str, Any] | None = None,
     onnx: bool = False,
     int8: Recordings | None = None,
+    endpoint_requirements: Sequence[str] = (),
 ) -> Path:
     """Write a folder for the Hub: weights, configuration, remote code, model card, example, licence.
 
@@ -198,15 +206,18 @@ def export_checkpoint(
         onnx: whether to add ``model.onnx``, see :func:`export_onnx`.
         int8: recordings of the training, for a classifier: also adds ``model_int8.onnx``, whose ranges come
             from the train split; ``onnx.json`` and the card say what it loses on the test split.
+        endpoint_requirements: of a classifier: what an Inference Endpoint shall install besides, as lines of
+            requirements.txt; with ``ssl_ecg_hf[formats] @ git+https://...`` it takes files, too.
 
     Returns:
         ``output``.
 
     Raises:
-        ExportError: if ``output`` exists and is no export, or the checkpoint cannot be exported, or the
-            export does not work in the clean process.
+        ExportError: if ``output`` exists and is no export or holds further files, or the checkpoint cannot be
+            exported, or the export does not work in the clean process.
         ValueError: if predictions, robustness or experiments are not those of ``metrics``, or if ``int8`` is
-            given without ``onnx``, or for a model that does not have its classes.
+            given without ``onnx``, or for a model that does not have its classes, or if one of
+            ``endpoint_requirements`` cannot be installed or the model is no classifier.
     """
     with building(output) as folder:
         _build(
@@ -219,5 +230,6 @@ def export_checkpoint(
             recipe=recipe,
             onnx=onnx,
             int8=int8,
+            endpoint_requirements=endpoint_requirements,
         )
     return output

@@ -22,6 +22,7 @@ from transformers import pipeline
 
 MAX_RECORDINGS = 1000  # of a request
 MAX_BYTES = 64 << 20  # of a file
+MAX_SECONDS = 3600.0  # of a recording
 PARAMETERS = ("top_k", "threshold", "return_windows")
 FILENAME = re.compile(r"\w[\w .()+-]{0,199}")
 STATED = ("sampling_rate", "leads", "unit")
@@ -30,6 +31,17 @@ FORMS = (
     "'mV', 'uV' or 'V'}, {'file': base64, 'filename': name} or, for the header and the data of a WFDB "
     "record, {'files': {name: base64}}"
 )
+
+
+def _check_duration(signal: Any, rate: float | None) -> None:
+    """Refuse what lasts too long; a form or a rate that cannot be is left to the feature extractor."""
+    leads = signal if isinstance(signal, list) else []
+    samples = max((len(lead) for lead in leads if isinstance(lead, list)), default=0)
+    if rate is not None and rate > 0 and (duration := samples / rate) > MAX_SECONDS:
+        raise ValueError(
+            f"the recording lasts {duration / 60:.0f} minutes; {MAX_SECONDS / 60:g} are taken here, use "
+            "ssl-ecg predict for longer ones"
+        )
 
 
 def _checked(recording: Any) -> Mapping[str, Any]:
@@ -49,6 +61,7 @@ def _checked(recording: Any) -> Mapping[str, Any]:
         raise ValueError(f"sampling_rate is {rate!r}; expected a number in Hz")
     if not isinstance(leads := recording.get("leads"), (list, str, type(None))):
         raise ValueError(f"leads are {leads!r}; expected one name per lead, or 'standard'")
+    _check_duration(recording.get("signal"), rate)
     return recording
 
 
@@ -72,8 +85,9 @@ def _read_files(recording: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
         from ssl_ecg_hf.data import read_upload
     except ImportError as error:
         raise ValueError(
-            "files are read by the package ssl_ecg_hf, which this endpoint does not have: add "
-            "ssl_ecg_hf[formats] to requirements.txt, or send 'signal' as lists of numbers"
+            "files are read by the package ssl_ecg_hf, which this endpoint does not have: send 'signal' as "
+            "lists of numbers, or let whoever released the model export it with --endpoint_requirements "
+            "'ssl_ecg_hf[formats] @ git+https://...' and push it again"
         ) from error
     if "file" in recording:
         files = [(recording["filename"], recording["file"])]
@@ -110,7 +124,8 @@ class EndpointHandler:
             trust_remote_code=True,
             device=0 if torch.cuda.is_available() else "cpu",
         )
-        self._one_at_a_time = threading.Lock()  # warnings are collected for the whole process
+        # Here and in readers of files, warnings are caught for the whole process.
+        self._one_at_a_time = threading.Lock()
 
     def __call__(self, data: dict[str, Any]) -> list[dict[str, Any]]:
         """Answer a request.
@@ -149,11 +164,12 @@ class EndpointHandler:
         recording = _checked(recording)
         answer: dict[str, Any] = {}
         notes: list[str] = []
-        if "signal" not in recording:
-            recording, answer["read"], notes = _read_files(recording)
-        with self._one_at_a_time, warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            answer["predictions"] = self.classify(dict(recording), **parameters)
+        with self._one_at_a_time:
+            if "signal" not in recording:
+                recording, answer["read"], notes = _read_files(recording)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UserWarning)
+                answer["predictions"] = self.classify(dict(recording), **parameters)
         # Those of other kinds are about code.
         notes += [str(warning.message) for warning in caught if warning.category is UserWarning]
         return answer | {"warnings": notes}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Literal
 
 from huggingface_hub.hf_api import RepoFile
 
-from ssl_ecg_hf.hub_export.manifest import MANIFEST, RepoType, export_files
+from ssl_ecg_hf.hub_export.manifest import MANIFEST, RepoType, export_files, read_manifest
 
 State = Literal["new", "changed", "unchanged", "deleted", "unknown"]
 
@@ -87,8 +86,5 @@ def changes(
 
 def earlier_files(manifest: Path) -> list[str]:
     """Return the files that an earlier release brought, by its manifest; none where that is not ours."""
-    try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-        return [MANIFEST, *content["sha256"]]
-    except (ValueError, LookupError, TypeError):
-        return []
+    content = read_manifest(manifest)
+    return [] if content is None else [MANIFEST, *content["sha256"]]

@@ -84,7 +84,7 @@ class HubRepository:
         self.api.create_branch(self.repo_id, branch=branch, repo_type=self.kind, exist_ok=True)
 
     def state(self, revision: str = MAIN) -> Any:
-        """Return what the Hub says of a revision: ``sha`` of its commit, ``private`` and more."""
+        """Return what the Hub says of a revision: ``sha`` of its commit, ``private``, ``gated`` and more."""
         return self.api.repo_info(self.repo_id, repo_type=self.kind, revision=revision)
 
     def compare(self, folder: Path, commit: str) -> tuple[FileChange, ...]:

@@ -51,9 +51,33 @@ def repo_type(manifest: Mapping[str, Any]) -> RepoType:
     return "dataset" if manifest["kind"] == DATASET else "model"
 
 
-def is_export(folder: Path) -> bool:
-    """Return whether the folder was written by an export."""
-    return (folder / MANIFEST).is_file()
+def read_manifest(path: Path) -> dict[str, Any] | None:
+    """Return the content of an ``export.json``; None where there is none, or somebody else's."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(content, dict) and content.get("schema") == SCHEMA
+    return content if ours and isinstance(content.get("sha256"), dict) else None
+
+
+def check_nothing_added(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Check that an export holds no files but its own.
+
+    Args:
+        folder: the export.
+        manifest: content of its ``export.json``.
+
+    Raises:
+        ExportError: if there are others, the history of a Git clone for instance.
+    """
+    added = sorted(set(export_files(folder)) - {MANIFEST, *manifest["sha256"]})
+    if added:
+        names = ", ".join(added[:3]) + (f" and {len(added) - 3} more file(s)" if len(added) > 3 else "")
+        raise ExportError(
+            f"{folder.name} holds {names}, which its export did not write; move what is not of the export "
+            "elsewhere, or use another folder"
+        )
 
 
 def check_manifest(folder: Path) -> dict[str, Any]:
@@ -65,14 +89,14 @@ def check_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         ExportError: if the folder is no export, or files were changed, added or removed.
     """
-    if not is_export(folder):
+    content = read_manifest(folder / MANIFEST)
+    if content is None:
         raise ExportError(
-            f"{folder.name} has no {MANIFEST}, so it is no verified export; write one with ssl-ecg export or "
-            "export_dataset"
+            f"{folder.name} has no {MANIFEST} that an export wrote, so it is no verified export; write one "
+            "with ssl-ecg export or export_dataset"
         )
-    content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    check_nothing_added(folder, content)
     recorded, present = content["sha256"], _digests(folder)
-    changed = sorted(name for name in recorded | present if recorded.get(name) != present.get(name))
-    if changed:
+    if changed := sorted(name for name in recorded if recorded[name] != present.get(name)):
         raise ExportError(f"{', '.join(changed)} changed since {folder.name} was verified; export it again")
     return content

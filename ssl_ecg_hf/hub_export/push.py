@@ -159,7 +159,7 @@ def push_export(
     The commit is downloaded into an empty cache, compared with the folder by its hashes and used in a process
     that cannot import this package (:func:`verify_release`); the tag is created only after that. The token
     is taken from where ``hf auth login`` or ``HF_TOKEN`` put it; the process gets it only where the
-    repository is private.
+    repository is private or gated.
 
     Args:
         folder: an export, unchanged since it was verified.
@@ -211,7 +211,7 @@ def push_export(
         repo_id,
         revision=pinned,
         endpoint=repository.api.endpoint,
-        token=get_token() if state.private else None,
+        token=get_token() if state.private or state.gated else None,
         as_written=commit == main,
     )
     if not report.ok:

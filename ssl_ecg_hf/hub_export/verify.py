@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,10 @@ from ssl_ecg_hf.modeling.modeling_ssl_ecg import SslEcgPreTrainedModel
 
 TIMEOUT = 3600  # s, with which a dataset of gigabytes is read back over a slow line
 _SCRIPT = Path(__file__).with_name("clean_process.py")
-_TOKENS = ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
+_IDENTITY = r"HF_TOKEN(_PATH)?|HUGGING_FACE_HUB_TOKEN|HF_OIDC_\w+|HF_HUB_DISABLE_IMPLICIT_TOKEN"
+"""Who asks the Hub, and whether a token is sent at all."""
+
+_CACHES = r"(HF|HUGGINGFACE|TRANSFORMERS)_\w*CACHE\w*"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +68,9 @@ def _holds_remote_code(folder: Path) -> bool:
 
 
 def _environment(work: Path) -> dict[str, str]:
-    """This process's environment without tokens, and with empty caches."""
+    """This process's environment as nobody in particular, and with empty caches."""
     kept = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in _TOKENS
-        and not (key.startswith(("HF_", "HUGGINGFACE_", "TRANSFORMERS_")) and "CACHE" in key)
+        key: value for key, value in os.environ.items() if not re.fullmatch(f"{_IDENTITY}|{_CACHES}", key)
     }
     return kept | {
         "HF_HOME": str(work / "hf"),
@@ -174,7 +175,7 @@ def verify_release(
         repo_id: repository on the Hub.
         revision: commit or pull request.
         endpoint: address of the Hub.
-        token: for a private repository; a public one is read without any.
+        token: for a private or gated repository; any other is read without one.
         as_written: whether the card's code runs as it stands, which gives the main branch; otherwise on what
             was downloaded.
 

@@ -1,7 +1,7 @@
 """A server on this machine that speaks the part of the Hub's protocol that releases need.
 
-Everything is kept in memory: models and datasets, private ones too, commits, branches, tags and pull
-requests, large files by Git LFS. What a test wants to go wrong it writes into `faults`. By hand:
+Everything is kept in memory: models and datasets, private and gated ones too, commits, branches, tags and
+pull requests, large files by Git LFS. What a test wants to go wrong it writes into `faults`. By hand:
 
     python tests/hub_export/loopback_hub.py 8000
     HF_ENDPOINT=http://127.0.0.1:8000 HF_TOKEN=hf_user HF_HUB_DISABLE_XET=1 ssl-ecg push FOLDER user/name
@@ -19,7 +19,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 LARGE = ("*.safetensors", "*.npy", "*.onnx", "*.parquet")
@@ -68,9 +68,13 @@ class File:
 
 @dataclass
 class Repo:
-    """Commits, the names that point to them, and titles of the pull requests."""
+    """Commits, the names that point to them, and titles of the pull requests.
+
+    Everybody may list the files of a gated one; only its owner, whom nobody asked for access, gets them.
+    """
 
     private: bool
+    gated: Literal["auto", "manual", False] = False
     commits: list[tuple[str, str, dict[str, File]]] = field(default_factory=list)
     refs: dict[str, str] = field(default_factory=dict)
     pull_requests: list[str] = field(default_factory=list)
@@ -246,7 +250,8 @@ class Handler(BaseHTTPRequestHandler):
         repo = self.repo(kind, name)
         sha = repo.resolve(revision or "main")
         siblings = [{"rfilename": path} for path in sorted(repo.files(sha))]
-        self.answer({"id": name, "sha": sha, "private": repo.private, "siblings": siblings, "tags": []})
+        access = {"private": repo.private, "gated": repo.gated}
+        self.answer({"id": name, "sha": sha, **access, "siblings": siblings, "tags": []})
 
     def list_refs(self, kind: str, name: str) -> None:
         refs = self.repo(kind, name).refs
@@ -320,6 +325,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def download(self, kind: str | None, name: str, revision: str, path: str) -> None:
         repo = self.repo(kind, name)
+        if repo.gated and self.user() != name.split("/")[0]:
+            raise Refused(403 if self.user() else 401, f"Access to {name} is restricted", "GatedRepo")
         headers = {"X-Repo-Commit": repo.resolve(revision), "Accept-Ranges": "bytes"}
         file = repo.files(revision).get(path)
         if file is None:

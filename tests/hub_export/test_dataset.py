@@ -143,7 +143,9 @@ def test_the_same_recordings_give_the_same_files(
 
 @pytest.mark.usefixtures("unverified")
 def test_a_known_database_brings_its_licence_and_citation(recordings: Recordings, tmp_path: Path) -> None:
-    ptbxl = described(recordings, name="PTB-XL", public="ptb-xl", simulated=False, split="by fold", note="All of it.")
+    ptbxl = described(
+        recordings, name="PTB-XL", public="ptb-xl", simulated=False, split="by fold", note="All of it."
+    )
     (tmp_path / "LICENSE.txt").write_text("the licence")
     output = export_dataset(
         ptbxl, tmp_path / "out", repo_id="user/ptb-xl", licence_file=tmp_path / "LICENSE.txt"
@@ -161,7 +163,9 @@ def test_a_known_database_brings_its_licence_and_citation(recordings: Recordings
 @pytest.mark.usefixtures("unverified")
 def test_recordings_of_ones_own_need_a_licence(recordings: Recordings, tmp_path: Path) -> None:
     own = described(recordings, name="PTB-XL and ward 7", simulated=False)  # a name proves nothing
-    with pytest.raises(ExportError, match=r"recordings of 'PTB-XL and ward 7' may be released is not known.*--license"):
+    with pytest.raises(
+        ExportError, match=r"recordings of 'PTB-XL and ward 7' may be released is not known.*--license"
+    ):
         export_dataset(own, tmp_path / "out", repo_id=NAME)
     assert list(tmp_path.iterdir()) == []
     output = export_dataset(own, tmp_path / "out", repo_id=NAME, licence="cc0-1.0")

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 from ssl_ecg_hf import modeling
+from ssl_ecg_hf.cli import main
 from ssl_ecg_hf.data.record import EcgRecord
 from ssl_ecg_hf.hub_export import ExportError, VerificationReport, export, export_checkpoint
 from ssl_ecg_hf.hub_export.checkpoint import auto_map
-from ssl_ecg_hf.hub_export.manifest import check_manifest, export_files
+from ssl_ecg_hf.hub_export.endpoint import requirements_text
+from ssl_ecg_hf.hub_export.manifest import check_manifest, export_files, write_manifest
 from ssl_ecg_hf.modeling import (
     SslEcgConfig,
     SslEcgForBYOL,
@@ -114,8 +118,10 @@ def test_a_pretraining_checkpoint_replaces_an_earlier_export(
 ) -> None:
     output = tmp_path / "byol"
     output.mkdir()
-    (output / "export.json").write_text("{}")
     (output / "old_code.py").write_text("")
+    write_manifest(output, {"kind": "encoder"})
+    (output / "__pycache__").mkdir()
+    (output / "__pycache__" / "old_code.cpython-311.pyc").write_bytes(b"code")
     objective = {"hidden_size": 16, "projection_size": 8}
     checkpoint = save_checkpoint(SslEcgForBYOL, objective_options=objective, num_samples=500)
     export_checkpoint(checkpoint, output, repo_id="user/byol")
@@ -192,6 +198,45 @@ def test_a_folder_of_something_else_is_left_alone(classifier_checkpoint: Path, t
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "{}",
+        "[]",
+        "no JSON",
+        '{"sha256": {}}',
+        '{"schema": 1}',
+        '{"schema": 1, "sha256": []}',
+        '{"schema": 2, "sha256": {}}',
+    ],
+)
+def test_a_folder_with_an_export_json_of_something_else_is_left_alone(
+    classifier_checkpoint: Path, tmp_path: Path, manifest: str
+) -> None:
+    (tmp_path / "export.json").write_text(manifest)
+    with pytest.raises(ExportError, match="was not written by an export; choose another folder"):
+        export_checkpoint(classifier_checkpoint, tmp_path, repo_id="user/x")
+    with pytest.raises(ExportError, match=r"has no export\.json that an export wrote"):
+        check_manifest(tmp_path)
+    assert (tmp_path / "export.json").read_text() == manifest
+
+
+def test_files_that_came_to_an_export_are_not_deleted_with_it(
+    classifier_checkpoint: Path, classifier_export: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(classifier_export, tmp_path / "release")
+    for name in (".git/HEAD", ".git/config", ".gitattributes", "thesis.docx"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("years of work")
+    message = (
+        r"release holds \.git/HEAD, \.git/config, \.gitattributes and 1 more file\(s\), which its export did "
+        r"not write; move what is not of the export elsewhere, or use another folder"
+    )
+    with pytest.raises(ExportError, match=message):
+        export_checkpoint(classifier_checkpoint, folder, repo_id="user/x")
+    assert (folder / "thesis.docx").read_text() == (folder / ".git" / "HEAD").read_text() == "years of work"
+
+
 def test_classes_must_have_names(save_checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     checkpoint = save_checkpoint(SslEcgForSequenceClassification, num_labels=2)
     with pytest.raises(ExportError, match=r"classes without a name: \['LABEL_0', 'LABEL_1'\]"):
@@ -257,6 +302,47 @@ def test_an_objective_that_wants_further_columns_is_verified(
     checkpoint = save_checkpoint(SslEcgForSimCLR, objective_options=objective, num_samples=500)
     export_checkpoint(checkpoint, tmp_path / "simclr", repo_id="user/simclr")
     assert "AutoModelForPreTraining" in check_manifest(tmp_path / "simclr")["verified"]
+
+
+FURTHER = ["ssl_ecg_hf[formats] @ git+https://example.org/ssl_ecg_hf.git@v1", "scipy>=1.11"]
+
+
+@pytest.mark.usefixtures("unverified")
+def test_an_endpoint_installs_what_the_command_line_asks_for(
+    classifier_checkpoint: Path, tmp_path: Path
+) -> None:
+    words = ["export", str(classifier_checkpoint), str(tmp_path / "out"), "--repo_id", "user/x"]
+    assert main([*words, "--endpoint_requirements", *FURTHER]) == 0
+    lines = (tmp_path / "out" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert list(map(Requirement, lines[-2:])) == list(map(Requirement, FURTHER))
+    assert lines[:-2] == requirements_text().splitlines()
+    assert check_manifest(tmp_path / "out")["kind"] == "classifier"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "not a requirement", "./folder", "# torch", "a @ https://b.org/a.whl\n--index-url"]
+)
+def test_what_an_endpoint_could_not_install_is_refused(
+    classifier_checkpoint: Path, tmp_path: Path, wrong: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"endpoint requirement {wrong!r} cannot be installed (")):
+        export_checkpoint(
+            classifier_checkpoint,
+            tmp_path / "out",
+            repo_id="user/x",
+            endpoint_requirements=["scipy>=1.11", wrong],
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_classifiers_are_served(save_checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="only a classifier is served by an endpoint, this is a checkpoint"):
+        export_checkpoint(
+            save_checkpoint(SslEcgModel),
+            tmp_path / "out",
+            repo_id="user/x",
+            endpoint_requirements=["scipy>=1.11"],
+        )
 
 
 def test_byte_code_beside_a_tried_handler_is_no_part_of_an_export(

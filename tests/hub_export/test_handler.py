@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,10 +20,10 @@ import numpy as np
 import pytest
 import wfdb
 
-from ssl_ecg_hf.data import STANDARD_LEADS, read_upload
+from ssl_ecg_hf.data import STANDARD_LEADS, read_upload, upload
 from ssl_ecg_hf.data.labels import SUPERCLASSES
 from ssl_ecg_hf.hub_export.endpoint import requirements_text
-from ssl_ecg_hf.hub_export.handler import EndpointHandler
+from ssl_ecg_hf.hub_export.handler import MAX_SECONDS, EndpointHandler
 from ssl_ecg_hf.space.analysis import analyse, load_classify
 
 SERVICE = Path(__file__).with_name("endpoint_service.py")
@@ -139,12 +141,45 @@ def test_requests_at_the_same_time_keep_their_warnings_apart(ask: Ask) -> None:
             assert "V1, V2, V3, V4, V5, V6 missing" in answer["warnings"][0]
 
 
+def test_files_at_the_same_time_keep_their_warnings_apart(
+    handler: EndpointHandler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_slowly(*arguments: Any, **stated: Any) -> Any:
+        with warnings.catch_warnings():  # as some readers do; it is meant for one thread
+            warnings.simplefilter("ignore")
+            time.sleep(0.01)
+            return read_upload(*arguments, **stated)
+
+    classify = handler.classify
+
+    def classify_slowly(*arguments: Any, **parameters: Any) -> Any:
+        time.sleep(0.01)
+        return classify(*arguments, **parameters)
+
+    monkeypatch.setattr("ssl_ecg_hf.data.read_upload", read_slowly)
+    monkeypatch.setattr(handler, "classify", classify_slowly)
+    some = []
+    for names in (["I", "II"], ["I", "II", "V1"]):
+        np.save(tmp_path / f"{len(names)}.npy", np.array(signal(len(names))))
+        file = as_file(tmp_path / f"{len(names)}.npy", sampling_rate=100, leads=names, unit="mV")
+        some += [file, recording(signal=signal(len(names)), leads=names), recording()]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda sent: handler({"inputs": sent}), some * 8))
+    missing = {2: "V1, V2, V3, V4, V5, V6 missing", 3: " V2, V3, V4, V5, V6 missing"}
+    for (answer,), sent in zip(answers, some * 8, strict=True):
+        if sent["leads"] == "standard":
+            assert answer["warnings"] == []
+        else:
+            (warning,) = answer["warnings"]
+            assert missing[len(sent["leads"])] in warning
+
+
 @pytest.mark.slow
 def test_files_need_the_package(ask: Ask, tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array(signal()))
     status, answer = ask(as_file(tmp_path / "a.npy", sampling_rate=100, leads="standard", unit="mV"))
     assert status == 400
-    assert "add ssl_ecg_hf[formats] to requirements.txt" in answer["error"]
+    assert "export it with --endpoint_requirements 'ssl_ecg_hf[formats] @" in answer["error"]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +193,10 @@ def test_files_need_the_package(ask: Ask, tmp_path: Path) -> None:
         (recording(sampling_rate="100"), "sampling_rate is '100'; expected a number"),
         (recording(sampling_rate=True), "sampling_rate is True"),
         (recording(sampling_rate=-5), "-5"),
+        (recording(sampling_rate=0), "sampling_rate=0 is not a positive"),
+        (recording(sampling_rate=float("nan")), "sampling_rate=nan is not a positive"),
+        (recording(sampling_rate=1e-320), "the recording lasts inf minutes; 60 are taken here"),
+        (recording(signal=[[0.0] * 1000, [0.0] * 360_001]), "the recording lasts 60 minutes; 60 are"),
         (recording(leads=["I", "II"]), "signal has 12 rows"),
         (recording(leads=7), "leads are 7; expected one name per lead"),
         (recording(unit="kV"), "kV"),
@@ -211,6 +250,17 @@ def test_a_file_is_read_as_ssl_ecg_predict_reads_it(handler: EndpointHandler, tm
     (direct,) = handler({"inputs": recording(signal=signal(2), leads=["I", "II"])})
     for one, other in zip(answer["predictions"], direct["predictions"], strict=True):
         assert one["score"] == pytest.approx(other["score"], abs=1e-6)
+
+
+def test_an_hour_is_the_longest_whichever_way_it_is_sent(handler: EndpointHandler, tmp_path: Path) -> None:
+    long = [[0.0] * (3660 * 100)] * 12
+    said = r"^the recording lasts 61 minutes; 60 are taken here, use ssl-ecg predict for longer ones$"
+    with pytest.raises(ValueError, match=said):
+        handler({"inputs": recording(signal=long)})
+    np.save(tmp_path / "a.npy", np.array(long[:1], dtype=np.float32))
+    with pytest.raises(ValueError, match=said):
+        handler({"inputs": as_file(tmp_path / "a.npy", sampling_rate=100, leads=["II"], unit="mV")})
+    assert MAX_SECONDS == upload.MAX_SECONDS == 3600
 
 
 def test_header_and_data_of_a_wfdb_record(handler: EndpointHandler, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from ssl_ecg_hf.hub_export import ExportError, VerificationReport, preview_push,
 from ssl_ecg_hf.hub_export.hub_files import earlier_files
 from ssl_ecg_hf.hub_export.hub_repository import HUB_ERRORS
 from ssl_ecg_hf.hub_export.manifest import MANIFEST, check_manifest, write_manifest
+from ssl_ecg_hf.hub_export.verify import verify_release
 
 # huggingface_hub uploads large files in a way that its HTTP library does not like any more.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -232,6 +233,29 @@ def test_a_branch_is_made_where_there_is_none(folder: Path, hub: Any, unread: li
         push_export(folder, NAME, private=True)
 
 
+@pytest.mark.parametrize("gated", ["auto", "manual"])
+def test_a_gated_repository_is_read_back_with_the_token(
+    folder: Path, hub: Any, unread: list[dict[str, Any]], gated: str
+) -> None:
+    HfApi().create_repo(NAME)
+    hub.repo(NAME).gated = gated
+    push_export(folder, NAME)
+    (told,) = unread
+    assert told["token"] == os.environ["HF_TOKEN"]
+
+
+def test_files_of_a_gated_repository_are_not_for_strangers(
+    folder: Path, hub: Any, unread: list[dict[str, Any]]
+) -> None:
+    release = push_export(folder, NAME)
+    hub.repo(NAME).gated = "auto"
+    report = verify_release(
+        folder, NAME, revision=release.commit, endpoint=hub.url, token=None, as_written=True
+    )
+    assert report.failed_step == "download"
+    assert f"Access to {NAME} is restricted" in report.stderr
+
+
 @pytest.mark.usefixtures("unread")
 def test_somebody_else_commits_at_the_same_time(
     folder: Path, hub: Any, monkeypatch: pytest.MonkeyPatch
@@ -331,9 +355,13 @@ def test_a_folder_changed_since_it_was_verified_is_refused(folder: Path, kind: s
         (folder / "optimizer.pt").write_bytes(b"")
     else:
         (folder / "LICENSE").unlink()
-    name = {"edit": "README.md", "add": "optimizer.pt", "remove": "LICENSE"}[kind]
+    message = {
+        "edit": r"^README\.md changed since copy was verified; export it again",
+        "add": r"^copy holds optimizer\.pt, which its export did not write; move what",
+        "remove": "^LICENSE changed since copy was verified; export it again",
+    }[kind]
     for function in (push_export, preview_push):
-        with pytest.raises(ExportError, match=f"^{name} changed since copy was verified"):
+        with pytest.raises(ExportError, match=message):
             function(folder, NAME)
 
 
@@ -342,7 +370,7 @@ def test_an_unchanged_copy_is_accepted(folder: Path) -> None:
 
 
 def test_a_folder_without_verification_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"has no export.json, so it is no verified export"):
+    with pytest.raises(ExportError, match=r"has no export.json that an export wrote"):
         push_export(tmp_path, NAME)
 
 
@@ -373,7 +401,9 @@ def test_what_the_hub_refuses_is_one_line(
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "no JSON", '{"sha256": 3}'])
+@pytest.mark.parametrize(
+    "content", ["[]", "{}", "no JSON", '{"schema": 1, "sha256": 3}', '{"sha256": {"a": "b"}}']
+)
 def test_a_manifest_of_somebody_else_names_no_files(tmp_path: Path, content: str) -> None:
     (tmp_path / MANIFEST).write_text(content)
     assert earlier_files(tmp_path / MANIFEST) == []

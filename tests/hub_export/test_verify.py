@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from ssl_ecg_hf.hub_export import clean_process, verify_export
+from ssl_ecg_hf.hub_export import clean_process, verify, verify_export
 from ssl_ecg_hf.hub_export.checkpoint import load_source
 
 
@@ -31,6 +31,17 @@ def test_missing_remote_code_is_found(classifier_export: Path, tmp_path: Path) -
     report = verify_export(folder)
     assert report.failed_step == "AutoModel"
     assert "encoder_cnn" in report.stderr
+
+
+def test_the_clean_process_is_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    identity = {"HF_TOKEN", "HF_TOKEN_PATH", "HF_OIDC_RESOURCE", "HF_OIDC_ID_TOKEN", "HF_OIDC_OF_LATER"}
+    for name in identity | {"HF_HUB_DISABLE_IMPLICIT_TOKEN", "HF_HUB_CACHE", "HF_HUB_DISABLE_XET"}:
+        monkeypatch.setenv(name, "1")
+    environment = verify._environment(tmp_path)
+    assert not identity & set(environment)
+    assert "HF_HUB_DISABLE_IMPLICIT_TOKEN" not in environment  # a token that it is given would not be used
+    assert "HF_HUB_CACHE" not in environment
+    assert environment["HF_HUB_DISABLE_XET"] == "1"
 
 
 def test_the_clean_process_cannot_import_the_package() -> None:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from importlib.metadata import metadata
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,16 @@ from ssl_ecg_hf.space import folder as space_folder
 from ssl_ecg_hf.space.analysis import analyse, load_classify
 from ssl_ecg_hf.space.folder import requirements, write_space
 
-pytestmark = pytest.mark.skipif(
-    not {*space_folder.EXTRAS} <= {*(metadata("ssl_ecg_hf").get_all("Provides-Extra") or [])},
-    reason="the package was installed before it had these extras: pip install -e . again",
-)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def stated(*extras: str) -> list[str]:
+    """What setup.cfg requires of the package and of some extras."""
+    metadata = ConfigParser()
+    metadata.read(ROOT / "setup.cfg", encoding="utf-8")
+    lists = [metadata["options"]["install_requires"]]
+    lists += [metadata["options.extras_require"][extra] for extra in extras]
+    return sorted({str(Requirement(line)) for text in lists for line in text.split("\n") if line})
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +60,20 @@ def test_its_requirements_are_those_of_the_package(space: Path) -> None:
     assert {"torch", "gradio", "captum", "ecgdatakit"} <= names
     assert not [line for line in lines if line.startswith("ssl") or "extra ==" in line]
     assert not [line for line in lines if line.startswith(("pytest", "ruff"))]
+
+
+def test_the_installed_metadata_are_those_of_setup_cfg() -> None:
+    assert requirements() == stated(*space_folder.EXTRAS), (
+        "setup.cfg changed since the package was installed, and pages and endpoints require what was "
+        "installed; install it again: pip install -e ."
+    )
+
+
+def test_the_version_of_gradio_is_one_that_the_package_allows() -> None:
+    (allowed,) = (one for one in map(Requirement, stated("space")) if one.name == "gradio")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", space_folder.GRADIO)
+    assert space_folder.GRADIO in allowed.specifier
+    assert "6.23.0" not in allowed.specifier  # its launch does not know LAUNCH_OPTIONS
 
 
 def test_it_replaces_itself_and_nothing_else(tmp_path: Path) -> None:
