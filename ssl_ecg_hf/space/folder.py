@@ -130,8 +130,13 @@ def _write_example(folder: Path, name: str) -> Path:
 
 
 def _is_space(folder: Path) -> bool:
-    app = folder / "app.py"
-    return app.is_file() and app.read_text(encoding="utf-8").startswith(_MARK)
+    """Whether a folder is a Space that was written here, with nothing else at its top, such as a `.git`."""
+    app, written = folder / "app.py", {"README.md", "LICENSE", "app.py", "requirements.txt", EXAMPLES}
+    return (
+        app.is_file()
+        and app.read_text(encoding="utf-8").startswith(_MARK)
+        and {path.name for path in folder.iterdir()} <= {*written, Path(__file__).parents[1].name}
+    )
 
 
 def _build(folder: Path, *, repo_id: str) -> None:
@@ -177,7 +182,9 @@ def write_space(output: Path, *, repo_id: str) -> Path:
             f"repo_id {repo_id!r} is not valid; expected owner/name of letters, digits, '.', '_', '-'"
         )
     if output.exists() and not _is_space(output) and (not output.is_dir() or any(output.iterdir())):
-        raise ValueError(f"{output} exists and was not written by ssl-ecg space; choose another folder")
+        raise ValueError(
+            f"{output} exists and was not written by ssl-ecg space, or other files came to it; choose another folder"
+        )
     with replacing_folder(output) as building:
         _build(building, repo_id=repo_id)
     return output

@@ -86,6 +86,10 @@ def test_it_replaces_itself_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "mine" / "app.py").write_text("print()", encoding="utf-8")
     with pytest.raises(ValueError, match="was not written by ssl-ecg space"):
         write_space(tmp_path / "mine", repo_id="user/name")
+    write_space(tmp_path / "cloned", repo_id="user/name")
+    (tmp_path / "cloned" / ".git").mkdir()
+    with pytest.raises(ValueError, match="or other files came to it"):
+        write_space(tmp_path / "cloned", repo_id="user/name")
     with pytest.raises(ValueError, match="repo_id 'name' is not valid"):
         write_space(tmp_path / "other", repo_id="name")
 
