@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from ssl_ecg_hf.data.batches import collate, to_millivolts
 from ssl_ecg_hf.data.schema import MILLIVOLT_COLUMN
-from ssl_ecg_hf.data.signals import SignalTable, numeric_column
+from ssl_ecg_hf.data.signals import SignalTable, numeric_column, signal_column
 from ssl_ecg_hf.data.splits import labelled
 from ssl_ecg_hf.modeling import SslEcgConfig
 from ssl_ecg_hf.modeling.feature_extraction_ssl_ecg import check_amplitude
-from ssl_ecg_hf.modeling.windows_ssl_ecg import average_over_windows, split_windows, window_starts
+from ssl_ecg_hf.modeling.windows_ssl_ecg import (
+    average_over_windows,
+    pad_to_window,
+    split_windows,
+    window_starts,
+)
 
-UNIT_SAMPLE = 32  # recordings whose amplitude is looked at
+UNIT_SAMPLE = 128  # recordings of a dataset whose amplitude is looked at, spread over all of it
+FIRST_ROWS = 32  # recordings of a stream that are looked at
 
 
 def signal_table(dataset: Dataset, config: SslEcgConfig, *, columns: Sequence[str] = ()) -> SignalTable:
@@ -37,35 +43,89 @@ def signal_table(dataset: Dataset, config: SslEcgConfig, *, columns: Sequence[st
     table = SignalTable(dataset, columns=columns)
     if not len(table):
         return table
-    if table.signal_name == MILLIVOLT_COLUMN and np.asarray(dataset[0][MILLIVOLT_COLUMN]).dtype.kind != "f":
+    rows = np.unique(np.linspace(0, len(table) - 1, UNIT_SAMPLE).astype(int)).tolist()
+    if table.signal_name == MILLIVOLT_COLUMN:
+        _check_floats(np.asarray(dataset[0][MILLIVOLT_COLUMN]))
+    _check_leads(table.signal_shape[0], config)
+    _check_unit(table.signal_name, to_millivolts(collate(table.__getitems__(rows))), rows)
+    if "sampling_rate" in dataset.column_names:
+        _check_rates(numeric_column(dataset, "sampling_rate"), config)
+    return table
+
+
+def checked_stream(dataset: IterableDataset, config: SslEcgConfig) -> IterableDataset:
+    """Let a stream give arrays, and check that its first recordings fit a model.
+
+    Args:
+        dataset: with a column `signal` (floats, mV) or `signal_uv` (integers, microvolts).
+        config: of the model; its lead count and sampling rate count.
+
+    Raises:
+        ValueError: if lead count, sampling rate, unit or the kind of numbers does not fit.
+    """
+    stream = dataset.with_format("numpy")
+    rows = list(stream.take(FIRST_ROWS))
+    if not rows:
+        return stream
+    name = signal_column(list(rows[0]))
+    for row in rows:
+        if name == MILLIVOLT_COLUMN:
+            _check_floats(row[name])
+        _check_leads(len(row[name]), config)
+        if "sampling_rate" in row:
+            _check_rates(np.array(row["sampling_rate"], dtype=np.float64), config)
+    _check_unit(name, [to_millivolts(collate([row]))[0] for row in rows], range(len(rows)))
+    return stream
+
+
+def _check_floats(signal: NDArray[Any]) -> None:
+    if signal.dtype.kind != "f":
         raise ValueError(
             f"the column {MILLIVOLT_COLUMN!r} holds integers; expected floats in millivolts. Integers in "
             "microvolts belong into a column 'signal_uv'"
         )
-    if table.signal_shape[0] != config.num_leads:
+
+
+def _check_leads(count: int, config: SslEcgConfig) -> None:
+    if count != config.num_leads:
         raise ValueError(
-            f"the dataset has recordings of {table.signal_shape[0]} leads, the model expects "
-            f"{config.num_leads}: {list(config.leads)}"
+            f"the dataset has recordings of {count} leads, the model expects {config.num_leads}: "
+            f"{list(config.leads)}"
         )
-    _check_unit(table)
-    if "sampling_rate" in dataset.column_names:
-        rates = np.unique(numeric_column(dataset, "sampling_rate"))
-        if not np.allclose(rates, config.sampling_rate, rtol=1e-6):
-            raise ValueError(
-                f"the dataset is sampled at {rates[:5].tolist()} Hz, the model at {config.sampling_rate} Hz; "
-                "load the recordings at the model's rate or set sampling_rate of the configuration"
-            )
-    return table
 
 
-def _check_unit(table: SignalTable) -> None:
-    """Look at some recordings: is their size that of ECGs in the unit that their column stands for?"""
-    rows = np.unique(np.linspace(0, len(table) - 1, UNIT_SAMPLE).astype(int))
-    signals = to_millivolts(collate(table.__getitems__(rows.tolist()))).numpy()
-    try:
-        check_amplitude(signals.reshape(-1, signals.shape[-1]))
-    except ValueError as error:
-        raise ValueError(f"column {table.signal_name!r} of the dataset: {error}") from error
+def _check_rates(rates: NDArray[Any], config: SslEcgConfig) -> None:
+    if not np.allclose(rates, config.sampling_rate, rtol=1e-6):
+        raise ValueError(
+            f"the dataset is sampled at {np.unique(rates)[:5].tolist()} Hz, the model at "
+            f"{config.sampling_rate} Hz; load the recordings at the model's rate or set sampling_rate of the "
+            "configuration"
+        )
+
+
+def _check_unit(column: str, signals: Iterable[Tensor], rows: Sequence[int]) -> None:
+    """Is the size of each recording that of an ECG in the unit of its column? Flat leads do not count.
+
+    Args:
+        column: its name.
+        signals: of each recording (leads, samples) in mV.
+        rows: of these recordings in the dataset.
+    """
+    found = 0
+    for row, signal in zip(rows, signals, strict=True):
+        alive = signal.numpy()[np.ptp(signal.numpy(), axis=-1) > 0]
+        if not len(alive):
+            continue
+        found += 1
+        try:
+            check_amplitude(alive)
+        except ValueError as error:
+            raise ValueError(f"column {column!r} of the dataset, row {row}: {error}") from error
+    if not found:
+        raise ValueError(
+            f"column {column!r} of the dataset: every lead of the {len(rows)} recordings that were looked at "
+            "is flat, so there is nothing to see; check how the signals were read"
+        )
 
 
 def recordings_at_once(table: SignalTable, config: SslEcgConfig, *, batch_size: int) -> int:
@@ -82,7 +142,10 @@ def over_windows(
     length: int,
     batch_size: int,
 ) -> Tensor:
-    """Apply a function to recordings; those longer than a window are divided and the results averaged.
+    """Apply a function to recordings through windows.
+
+    Those longer than a window are divided and the results averaged, shorter ones padded with zeros on the
+    right.
 
     Args:
         function: maps (batch, leads, samples) in mV and a mask (batch, leads) or None to (batch, size).
@@ -95,7 +158,7 @@ def over_windows(
         (batch, size).
     """
     if signal.shape[-1] <= length:
-        return function(signal, lead_mask)
+        return function(pad_to_window(signal, length), lead_mask)
     windows = split_windows(signal, length).unbind()
     return average_over_windows(function, windows, lead_mask, batch_size=batch_size)
 

@@ -76,6 +76,19 @@ def load_config(checkpoint: str | Path) -> SslEcgConfig:
     raise ValueError(f"checkpoint {checkpoint} is a model of type {kind!r}; expected 'ssl_ecg'")
 
 
+def _merged(
+    config: SslEcgConfig, model_class: type[SslEcgPreTrainedModel], options: dict[str, Any]
+) -> dict[str, Any]:
+    """Let options for an encoder or objective change those of a checkpoint, not replace all of them."""
+    merged = dict(options)
+    same_encoder = options.get("encoder_type", config.encoder_type) == config.encoder_type
+    same_class = config.architectures == [model_class.__name__]
+    for field, same in (("encoder_options", same_encoder), ("objective_options", same_class)):
+        if field in options and same:
+            merged[field] = {**getattr(config, field), **(options[field] or {})}
+    return merged
+
+
 def load_reported(
     model_class: type[Model], checkpoint: str | Path, **options: Any
 ) -> tuple[Model, dict[str, Any]]:
@@ -84,7 +97,8 @@ def load_reported(
     Args:
         model_class: what to load it as.
         checkpoint: folder, or repository on the Hub.
-        options: of `from_pretrained`, e.g. fields of the configuration that change.
+        options: of `from_pretrained`, e.g. fields of the configuration that change. `encoder_options` are
+            those that change of an encoder of the same type, `objective_options` those of the same objective.
 
     Returns:
         the model, and which weights did not fit: `output_loading_info` of `from_pretrained`.
@@ -92,11 +106,12 @@ def load_reported(
     Raises:
         ValueError: as of [`load_config`], or if the weights cannot be read.
     """
-    load_config(checkpoint)
+    options = _merged(load_config(checkpoint), model_class, options)
     with _explained(checkpoint), _without_warnings():  # the caller gets the report
         model, report = model_class.from_pretrained(
             checkpoint, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
+        model.config.validate()  # Transformers does not look at the fields that change
     return model, report
 
 
@@ -109,22 +124,23 @@ def load_model(
         model_class: what to load it as.
         checkpoint: folder, or repository on the Hub.
         new_heads: whether heads of another shape are replaced, too.
-        options: of `from_pretrained`, e.g. fields of the configuration that change.
+        options: as of [`load_reported`].
 
     Raises:
-        ValueError: as of [`load_reported`], or if the checkpoint lacks weights of the encoder, or its weights
-            have other shapes.
+        ValueError: as of [`load_reported`], or if the checkpoint lacks weights of the encoder, its weights
+            have other shapes, or it has more of them.
     """
     model, report = load_reported(model_class, checkpoint, **options)
     other_shape = {key for key, *_ in report["mismatched_keys"]}
-    lost = {key for key in {*report["missing_keys"], *other_shape} if key.startswith("encoder.")}
+    differing = {*report["missing_keys"], *other_shape, *report["unexpected_keys"]}
+    lost = {key for key in differing if key.startswith("encoder.")}
     if not new_heads:
         lost |= other_shape
     if lost:
         raise ValueError(
             f"{len(lost)} weights of {model_class.__name__}, e.g. {min(lost)}, are missing in checkpoint "
-            f"{checkpoint} or have another shape there; leave the leads and the options of its encoder and "
-            "heads as they are"
+            f"{checkpoint}, have another shape there or are there alone; leave the leads and the options of "
+            "its encoder and heads as they are"
         )
     return model
 

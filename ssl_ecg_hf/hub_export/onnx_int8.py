@@ -24,6 +24,7 @@ from ssl_ecg_hf.evaluation.inference import over_dataset, require_labelled, sign
 from ssl_ecg_hf.evaluation.metrics import macro_auroc
 from ssl_ecg_hf.files import replacing
 from ssl_ecg_hf.hub_export.onnx import quiet, run_onnx
+from ssl_ecg_hf.modeling.windows_ssl_ecg import pad_to_window
 
 CALIBRATION = 256
 """Recordings of the train split, evenly spaced, on which the ranges of the activations are observed."""
@@ -42,7 +43,8 @@ def _batches(table: SignalTable, num_samples: int) -> Iterator[dict[str, NDArray
     """Give the beginnings of some recordings, as inputs of the file."""
     rows = np.unique(np.linspace(0, len(table) - 1, CALIBRATION).astype(int)).tolist()
     for start in range(0, len(rows), _BATCH):
-        signal = to_millivolts(collate(table.__getitems__(rows[start : start + _BATCH])))[..., :num_samples]
+        signal = to_millivolts(collate(table.__getitems__(rows[start : start + _BATCH])))
+        signal = pad_to_window(signal[..., :num_samples], num_samples)
         yield {"input_values": signal.numpy(), "lead_mask": _all_present(signal).numpy()}
 
 

@@ -7,6 +7,7 @@ from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 STANDARD_LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+PROBLEM_TYPES = ("multi_label_classification", "single_label_classification")
 
 
 @strict
@@ -22,7 +23,8 @@ class SslEcgConfig(PreTrainedConfig):
         num_samples (`int`, defaults to 1000):
             Length of the window (samples). A longer recording is seen through windows of this length: a
             random one in training, all of them, averaged, in evaluation and by the pipeline. A shorter one is
-            padded by the feature extractor; the encoders take any length.
+            padded with zeros on the right, in training as in evaluation and by the feature extractor; the
+            encoders take any length.
         normalization (`"fixed"` or `"zscore"`, defaults to `"fixed"`):
             Applied inside the model. `"fixed"` divides millivolts by `normalization_scale` and so keeps
             voltage, which is diagnostic; `"zscore"` standardises each lead of each recording.
@@ -48,6 +50,9 @@ class SslEcgConfig(PreTrainedConfig):
             Width of the hidden layers of the `"mlp"` and `"fcn"` heads.
         classifier_dropout (`float`, defaults to 0.0):
             Dropout probability before the last layer of the head.
+        problem_type (`str`, *optional*):
+            `"multi_label_classification"` (also where it is None): every label has a probability of its own;
+            `"single_label_classification"`: the labels share one.
         thresholds (`list[float]`, *optional*):
             One decision threshold per label in [0, 1], fixed on validation data.
 
@@ -95,6 +100,14 @@ class SslEcgConfig(PreTrainedConfig):
         for name in ("sampling_rate", "num_samples", "normalization_scale", "classifier_hidden_size"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive; got {getattr(self, name)}")
+
+    def validate_problem_type(self) -> None:
+        """The losses are those of classification."""
+        if self.problem_type not in (None, *PROBLEM_TYPES):
+            raise ValueError(
+                f"problem_type must be one of {list(PROBLEM_TYPES)} or None (several labels, too); got "
+                f"{self.problem_type!r}, for which there is no loss here"
+            )
 
     def validate_thresholds(self) -> None:
         """One threshold in [0, 1] per label."""

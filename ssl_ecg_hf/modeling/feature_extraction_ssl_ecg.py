@@ -15,7 +15,7 @@ from transformers import BatchFeature, FeatureExtractionMixin
 from .configuration_ssl_ecg import STANDARD_LEADS, SslEcgConfig
 from .limb_leads_ssl_ecg import LIMB_LEADS, derive_limb_lead
 from .resampling_ssl_ecg import resample, resampled_length
-from .windows_ssl_ecg import window_starts
+from .windows_ssl_ecg import pad_to_window, window_starts
 
 # Unicode has two signs for micro: U+00B5 and U+03BC.
 MILLIVOLTS: dict[str, float] = {"mV": 1.0, "uV": 1e-3, "\u00b5V": 1e-3, "\u03bcV": 1e-3, "V": 1e3}
@@ -23,6 +23,7 @@ HUGE = 1e30  # beyond, a number is no measurement in any unit, and float32 is ne
 MIN_SECONDS = 1.0  # a shorter recording may hold no whole beat
 MIN_AMPLITUDE, MAX_AMPLITUDE = 0.02, 20.0  # mV
 MIN_RATE = 25.0  # Hz; below, a QRS complex is a sample or two, and the number is most likely in another unit
+MAX_RATE = 100_000.0  # Hz; far above any electrocardiograph, the number is most likely in another unit
 MAX_MISFIT = 0.1  # share of the window that a recording may be too short or too long without a warning
 STATED_AS: dict[float, str] = {  # what the numbers must be multiplied by, and which mistake that undoes
     1e-6: "uV stated as V",
@@ -269,6 +270,11 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
                 f"sampling_rate={sampling_rate:g} Hz is too low for an ECG; expected at least "
                 f"{MIN_RATE:g} Hz: state samples per second, and times in seconds"
             )
+        if sampling_rate > max(MAX_RATE, self.sampling_rate):
+            raise ValueError(
+                f"sampling_rate={sampling_rate:g} Hz is too high for an ECG; expected at most "
+                f"{MAX_RATE:g} Hz: state samples per second"
+            )
         names = _lead_names(leads)
         recordings = _split_batch(signal)
         whole = long_recordings == "windows"
@@ -377,8 +383,7 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
         window = resample(
             signal, source_rate=sampling_rate, target_rate=self.sampling_rate, start=start, stop=stop
         )
-        padding = self.num_samples - window.shape[1]
-        return np.pad(window, ((0, 0), (0, padding))).astype(np.float32)
+        return pad_to_window(torch.from_numpy(window.astype(np.float32)), self.num_samples).numpy()
 
     def _all_windows(self, signal: NDArray[np.float64], *, sampling_rate: float) -> NDArray[np.float32]:
         """Resample to the model's rate, then divide into windows (count, leads, num_samples)."""

@@ -246,11 +246,20 @@ def classification_loss(logits: Tensor, labels: Tensor, problem_type: str | None
 
     Args:
         logits: (batch, labels).
-        labels: (batch,) class indices, or (batch, labels) multi-hot.
+        labels: (batch,) class indices, integers of any width, or (batch, labels) multi-hot.
         problem_type: of the configuration.
+
+    Raises:
+        ValueError: if a single-label problem is given other than one class index a recording.
     """
     if problem_type == "single_label_classification":
-        return F.cross_entropy(logits, labels)
+        if labels.dim() != 1 or labels.is_floating_point():
+            raise ValueError(
+                f"labels is {labels.dtype} of shape {tuple(labels.shape)}; a single-label model needs one "
+                "class index a recording, integers of shape (batch,): for multi-hot labels set "
+                "problem_type to 'multi_label_classification'"
+            )
+        return F.cross_entropy(logits, labels.long())
     return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
 
 

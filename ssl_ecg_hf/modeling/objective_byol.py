@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from .pretraining_ssl_ecg import (
     projection_head,
     view_groups,
 )
+
+UNMOVED = 100  # training passes with the target where it was, after which the weights are looked at
 
 
 def byol_loss(predictions: Tensor, targets: Tensor) -> Tensor:
@@ -100,6 +103,10 @@ class SslEcgForBYOL(SslEcgForJointEmbedding):
     ([`after_optimizer_step`]), parameters and BatchNorm statistics alike. As in the paper it normalises
     with the statistics of the batch while training.
 
+    Something must call that method: the Trainer of this package does, the plain one of Transformers with
+    `callbacks=model.trainer_callbacks()` ([`AfterOptimizerStep`]). A target that never moves is a random
+    network to be predicted; there is a warning where many passes went by without it.
+
     Reference:
         Grill et al., Bootstrap Your Own Latent, NeurIPS 2020.
 
@@ -128,6 +135,7 @@ class SslEcgForBYOL(SslEcgForJointEmbedding):
             for module in target.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.momentum = 0.0  # its running statistics come from the online network alone
+        self._passes_unmoved, self._weights_unmoved, self._told_unmoved = 0, 0.0, False
         # Also what makes Transformers call `_init_weights` for this class itself.
         self.register_buffer("num_target_updates", torch.zeros((), dtype=torch.int64))
 
@@ -170,6 +178,29 @@ class SslEcgForBYOL(SslEcgForJointEmbedding):
                 else:
                     target.copy_(online)
         self.num_target_updates += 1
+        self._passes_unmoved = 0
+
+    def _watch_target(self) -> None:
+        """Warn where the optimizer goes on and the target stays.
+
+        Passes whose gradients are only added up change no weight, however many they are.
+        """
+        if not (self.training and torch.is_grad_enabled()) or torch.compiler.is_compiling():
+            return
+        self._passes_unmoved += 1
+        if self._passes_unmoved % UNMOVED:
+            return
+        weights = next(self.predictor.parameters()).detach().abs().sum().item()
+        changed = self._passes_unmoved > UNMOVED and weights != self._weights_unmoved
+        if changed and not self._told_unmoved:
+            self._told_unmoved = True
+            warnings.warn(
+                f"the optimizer has changed the weights, but in {self._passes_unmoved} passes the target has "
+                "not moved: give the Trainer callbacks=model.trainer_callbacks(), or call "
+                "model.after_optimizer_step(progress) after each step of a training loop of your own",
+                stacklevel=3,
+            )
+        self._weights_unmoved = weights
 
     @torch.no_grad()
     def project_target(self, views: Tensor) -> Tensor:
@@ -198,6 +229,7 @@ class SslEcgForBYOL(SslEcgForJointEmbedding):
         embeddings, projections = self.project_views(views)
         loss = None
         if return_loss:
+            self._watch_target()
             separate = self.options.separate_views
             predictions = [
                 over_views(self.predictor, each) for each in view_groups(projections, separate=separate)

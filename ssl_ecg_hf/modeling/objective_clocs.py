@@ -190,6 +190,7 @@ class SslEcgForCLOCS(SslEcgForContrast):
     """
 
     views_needed = 1
+    default_augmentations = None
     options_class = CLOCSOptions
     options: CLOCSOptions
 

@@ -221,6 +221,7 @@ class SslEcgForMaskedReconstruction(SslEcgForPreTraining):
     """
 
     views_needed = 1
+    default_augmentations = None  # what is lost to an augmentation would be lost to the target
     options: MaskedReconstructionOptions
 
     def __init__(self, config: SslEcgConfig) -> None:

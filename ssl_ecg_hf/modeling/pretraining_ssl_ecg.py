@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from transformers import TrainerCallback
 from transformers.utils import ModelOutput
 
 from .configuration_ssl_ecg import SslEcgConfig
@@ -80,16 +81,30 @@ class SslEcgForPreTrainingOutput(ModelOutput):
     pooler_output: Tensor | None = None
 
 
+class AfterOptimizerStep(TrainerCallback):
+    """Lets a pretraining model do what its objective does between optimizer steps (BYOL's target)."""
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        """Call the hook with the fraction of training done; `state.global_step` is not yet advanced here."""
+        del args, control
+        model.after_optimizer_step((state.global_step + 1) / state.max_steps)
+
+
 class SslEcgForPreTraining(SslEcgPreTrainedModel):
     """Base of the self-supervised classes: an encoder, the heads of one objective, a loss over views.
 
-    `forward(views, return_loss=True)` takes `views` of shape (batch, num_views, leads, samples) in mV.
+    `forward(views, return_loss=True)` takes `views` of shape (batch, num_views, leads, samples) in mV. The
+    Trainer of this package makes the views; the plain one of Transformers trains these classes, too, if it is
+    given `views` and `callbacks=model.trainer_callbacks()`.
     """
 
     main_input_name = "views"
 
     views_needed: ClassVar[int] = 2
     """Augmented views of a recording that [`make_inputs`] must be given at least."""
+
+    default_augmentations: ClassVar[str | None] = "default"
+    """Preset of augmentations that makes the views where none is chosen; None: no augmentation."""
 
     @property
     def wanted_columns(self) -> dict[str, str]:
@@ -131,6 +146,10 @@ class SslEcgForPreTraining(SslEcgPreTrainedModel):
         Args:
             progress: fraction of training done, in [0, 1].
         """
+
+    def trainer_callbacks(self) -> list[TrainerCallback]:
+        """Return what a Trainer must be given as `callbacks`, so that [`after_optimizer_step`] is called."""
+        return [AfterOptimizerStep()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +241,7 @@ class SslEcgForJointEmbedding(SslEcgForPreTraining):
 
 
 __all__ = [
+    "AfterOptimizerStep",
     "ProjectionOptions",
     "SslEcgForJointEmbedding",
     "SslEcgForPreTraining",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 LOBES = 24  # zero crossings of the sinc on either side of its centre
 KAISER_BETA = 6.5  # about 65 dB of stop-band attenuation
+AT_ONCE = 1_000_000  # weights; a kernel of more is divided, so that a high rate does not decide about memory
 CUTOFF = 0.91  # of the lower Nyquist frequency, so that the stop band begins at that frequency
 
 
@@ -22,15 +23,20 @@ def resampled_length(num_samples: int, source_rate: float, target_rate: float) -
     return max(1, round(num_samples * target_rate / source_rate))
 
 
+def _extent(source_rate: float, target_rate: float) -> tuple[float, float, int]:
+    """Bandwidth (1: Nyquist frequency of the source); half the width of the sinc in samples, also whole."""
+    bandwidth = CUTOFF * min(1.0, target_rate / source_rate)
+    half_width = LOBES / bandwidth
+    return bandwidth, half_width, int(np.ceil(half_width))
+
+
 @lru_cache(maxsize=4)  # recordings of one device share their kernel
 def _kernel(
     source_rate: float, target_rate: float, start: int, stop: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Source samples that make up each output sample, and their weights: both (output samples, taps)."""
-    bandwidth = CUTOFF * min(1.0, target_rate / source_rate)
-    half_width = LOBES / bandwidth  # in samples of the source
+    bandwidth, half_width, reach = _extent(source_rate, target_rate)
     positions = np.arange(start, stop) * (source_rate / target_rate)
-    reach = int(np.ceil(half_width))
     taps = np.floor(positions).astype(np.int64)[:, None] + np.arange(-reach, reach + 2)
     distance = positions[:, None] - taps
     inside = np.clip(1.0 - (distance / half_width) ** 2, 0.0, None)
@@ -71,9 +77,16 @@ def resample(
     stop = resampled_length(num_samples, source_rate, target_rate) if stop is None else stop
     if source_rate == target_rate:
         return signal[:, start:stop]
-    taps, weights = _kernel(source_rate, target_rate, start, stop)
-    neighbours = np.clip(taps, 0, num_samples - 1)
-    return np.stack([np.einsum("ot,ot->o", lead[neighbours], weights) for lead in signal])
+    _, _, reach = _extent(source_rate, target_rate)
+    at_once = max(1, AT_ONCE // (2 * reach + 2))
+    resampled = np.empty((len(signal), stop - start))
+    for first in range(start, stop, at_once):
+        last = min(stop, first + at_once)
+        taps, weights = _kernel(source_rate, target_rate, first, last)
+        neighbours = np.clip(taps, 0, num_samples - 1)
+        for row, lead in zip(resampled, signal, strict=True):
+            row[first - start : last - start] = np.einsum("ot,ot->o", lead[neighbours], weights)
+    return resampled
 
 
 __all__ = ["resample", "resampled_length"]

@@ -1,4 +1,4 @@
-"""Recordings longer than a model's window: where the windows lie, and the average over them."""
+"""Recordings of another length than a model's window: padding, windows, and the average over them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,31 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 OVERLAP = 0.5  # of a window with the next one
 AT_ONCE = 64  # windows per forward pass, so that the length of a recording does not decide about memory
+
+
+def pad_to_window(signal: Tensor, length: int) -> Tensor:
+    """Pad recordings that are shorter than a window with zeros on the right; others are left as they are.
+
+    Training, evaluation and the feature extractor share this rule, so that a model meets a short recording in
+    one form.
+
+    Args:
+        signal: (..., samples) in mV.
+        length: of a window in samples.
+
+    Returns:
+        (..., length) in mV, samples in place of length where that is longer.
+
+    Example:
+        >>> pad_to_window(torch.ones(1, 1, 3), 5).tolist()
+        [[[1.0, 1.0, 1.0, 0.0, 0.0]]]
+    """
+    missing = length - signal.shape[-1]
+    return F.pad(signal, (0, missing)) if missing > 0 else signal
 
 
 def window_starts(samples: int, length: int, *, overlap: float = OVERLAP) -> list[int]:
@@ -49,13 +71,14 @@ def split_windows(signal: Tensor, length: int, *, overlap: float = OVERLAP) -> T
         overlap: least share of a window that the next one repeats, see [`window_starts`].
 
     Returns:
-        (batch, count, leads, length) in mV; recordings that are not longer than a window are left as they
-        are: (batch, 1, leads, samples).
+        (batch, count, leads, length) in mV; a recording that is not longer than a window is one, padded with
+        zeros on the right.
 
     Example:
         >>> split_windows(torch.zeros(2, 12, 2500), 1000).shape
         torch.Size([2, 4, 12, 1000])
     """
+    signal = pad_to_window(signal, length)
     starts = window_starts(signal.shape[-1], length, overlap=overlap)
     return torch.stack([signal[..., start : start + length] for start in starts], dim=1)
 
@@ -120,4 +143,4 @@ def average_over_windows(
     return torch.stack([of_one.mean(dim=0) for of_one in values])
 
 
-__all__ = ["apply_to_windows", "average_over_windows", "split_windows", "window_starts"]
+__all__ = ["apply_to_windows", "average_over_windows", "pad_to_window", "split_windows", "window_starts"]

@@ -183,7 +183,8 @@ def write_space(output: Path, *, repo_id: str) -> Path:
         )
     if output.exists() and not _is_space(output) and (not output.is_dir() or any(output.iterdir())):
         raise ValueError(
-            f"{output} exists and was not written by ssl-ecg space, or other files came to it; choose another folder"
+            f"{output} exists and was not written by ssl-ecg space, or other files came to it; choose "
+            "another folder"
         )
     with replacing_folder(output) as building:
         _build(building, repo_id=repo_id)

@@ -49,8 +49,9 @@ class SslEcgOptions:
     augmentations: str | None = field(
         default=None,
         metadata={
-            "help": "Preset, 'PRESET without TRANSFORM', or JSON {name: parameters}. Default: 'default' in "
-            "pretraining, none else."
+            "help": "Preset, 'PRESET without TRANSFORM', or JSON {name: parameters}. Default: "
+            "in pretraining what the objective is made for ('default'; none for clocs and "
+            "masked_reconstruction), else none."
         },
     )
     num_views: int | None = field(

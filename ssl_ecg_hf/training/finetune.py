@@ -75,7 +75,10 @@ def check_labels(train: Dataset, validation: Dataset, class_names: Sequence[str]
     Raises:
         ValueError: if a split is empty, or no class has positive and negative validation recordings.
     """
-    hint = "recordings whose labels are all zero count as unlabelled: give 'none of these' a class of its own"
+    hint = (
+        "recordings whose labels are all zero count as unlabelled: give 'none of these' a class of its own, "
+        "or a column has_labels (as recordings.csv does by itself)"
+    )
     for name, split in (("train", train), ("validation", validation)):
         if not len(split):
             raise ValueError(f"the {name} split has no labelled recording; {hint}")

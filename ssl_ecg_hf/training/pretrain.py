@@ -101,6 +101,8 @@ def pretrain(what: PretrainingArguments, data: DataArguments, args: SslEcgTraini
     """
     recordings = data.load()
     folder = Path(args.output_dir)
+    if args.augmentations is None:  # so that the recipe names what is done
+        args.augmentations = OBJECTIVES[what.objective].default_augmentations or "none"
     recipe = make_recipe(
         "pretrain",
         {"objective": what.objective, **describe_arguments(what, data, args)},

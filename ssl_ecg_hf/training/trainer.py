@@ -1,4 +1,4 @@
-"""The Trainer: views on the model's device, target updates, learning rates by part, collapse monitors."""
+"""The Trainer: views on the model's device, learning rates by part, collapse monitors."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ import torch
 from datasets import Dataset, IterableDataset
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import EvalPrediction, Trainer, TrainerCallback, TrainingArguments
+from torch.utils.data import DataLoader
+from torch.utils.data import IterableDataset as AnyStream
+from transformers import EvalPrediction, Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
 
 from ssl_ecg_hf.allocator import keep_freed_memory
 from ssl_ecg_hf.data.batches import collate, to_millivolts
 from ssl_ecg_hf.data.signals import SignalTable
 from ssl_ecg_hf.data.splits import labelled
-from ssl_ecg_hf.evaluation.inference import embed, signal_table
+from ssl_ecg_hf.evaluation.inference import checked_stream, embed, signal_table
 from ssl_ecg_hf.evaluation.metrics import macro_auroc
 from ssl_ecg_hf.evaluation.representation import alignment, effective_rank, knn_probe, uniformity
 from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgFeatureExtractor, SslEcgForPreTraining
+from ssl_ecg_hf.modeling.windows_ssl_ecg import pad_to_window
 from ssl_ecg_hf.training.arguments import (
     SslEcgOptions,
     SslEcgTrainingArguments,
     resolve_augmentation,
 )
-from ssl_ecg_hf.training.augmentations import Compose
+from ssl_ecg_hf.training.augmentations import Compose, check_lead_order
+from ssl_ecg_hf.training.checks import check_batches, check_options, check_processes, check_wanted
 from ssl_ecg_hf.training.losses import build_loss
 from ssl_ecg_hf.training.progress import Stopwatch
 from ssl_ecg_hf.training.resident import ROW, ResidentTable
@@ -40,15 +44,6 @@ from ssl_ecg_hf.training.window_average import WindowAverage
 EVALUATION_KEY = 2**31  # in place of a step: every evaluation sees the same views
 NEIGHBOURS = 20  # of the kNN probe
 MAX_MONITORED = 2000  # recordings; pairwise distances need memory of the square of it
-
-
-class AfterOptimizerStep(TrainerCallback):
-    """Lets a pretraining model do what its objective does between optimizer steps (BYOL's target)."""
-
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        """Call the hook with the fraction of training done; `state.global_step` is not yet advanced here."""
-        del args, control
-        model.after_optimizer_step((state.global_step + 1) / state.max_steps)
 
 
 def representation_metrics(prediction: EvalPrediction) -> dict[str, float]:
@@ -79,24 +74,20 @@ def macro_auroc_metric(prediction: EvalPrediction) -> dict[str, float]:
     return {} if value is None else {"macro_auroc": value}
 
 
+def single_label_macro_auroc_metric(prediction: EvalPrediction) -> dict[str, float]:
+    """Macro AUROC of each class against all others, from class indices; absent where it is undefined."""
+    scores = torch.as_tensor(prediction.predictions[0]).float().softmax(dim=-1).numpy()
+    value = macro_auroc(np.eye(scores.shape[1], dtype=np.int8)[prediction.label_ids], scores)
+    return {} if value is None else {"macro_auroc": value}
+
+
 def _readable(dataset: Any, config: SslEcgConfig, *, columns: tuple[str, ...]) -> Any:
-    """Wrap a `datasets.Dataset` for fast reading, let a stream give arrays, pass other datasets through."""
+    """Wrap a `datasets.Dataset` for fast reading, let a stream give arrays; others are not even checked."""
     if isinstance(dataset, Dataset):
         return signal_table(dataset, config, columns=columns)
     if isinstance(dataset, IterableDataset):
-        return dataset.with_format("numpy")
+        return checked_stream(dataset, config)
     return dataset
-
-
-def _check_wanted(model: SslEcgForPreTraining, dataset: Any) -> None:
-    """Refuse a dataset without the columns that the objective asks for; rows of others show it in a batch."""
-    known = dataset.column_names if isinstance(dataset, Dataset | IterableDataset) else None
-    if known is not None and (missing := sorted(set(model.wanted_columns.values()) - set(known))):
-        raise ValueError(
-            f"{type(model).__name__} with objective_options {model.config.objective_options} needs the "
-            f"columns {missing} in training and evaluation; the dataset has {known}: add them, or switch "
-            "the option off"
-        )
 
 
 def _num_views(model: SslEcgForPreTraining, options: SslEcgOptions) -> int:
@@ -136,23 +127,6 @@ def _train_labels(dataset: Any, option: str) -> NDArray[np.int8]:
     return dataset.column("labels")
 
 
-def _check_batches(args: TrainingArguments, train_dataset: Any, eval_dataset: Any) -> None:
-    """Refuse a training set that fills no batch; make evaluation batches small enough to be filled.
-
-    Pretraining leaves out incomplete batches, in evaluation too.
-    """
-    if isinstance(train_dataset, SignalTable):
-        needed = args.train_batch_size * args.world_size
-        if len(train_dataset) < needed:
-            raise ValueError(
-                f"{len(train_dataset)} recordings do not fill one batch of {needed}; pretraining leaves out "
-                "incomplete batches: choose a smaller per_device_train_batch_size"
-            )
-    if isinstance(eval_dataset, SignalTable):
-        available = max(1, len(eval_dataset) // args.world_size)
-        args.per_device_eval_batch_size = min(args.per_device_eval_batch_size, available)
-
-
 class SslEcgTrainer(Trainer):
     """Hugging Face Trainer for the SslEcg models.
 
@@ -163,22 +137,23 @@ class SslEcgTrainer(Trainer):
     classifier `input_values`. Random numbers of crops and augmentation are a function of (seed, process,
     step), so a resumed run repeats the uninterrupted one.
 
-    Recordings longer than `config.num_samples` are seen through windows of that length: a random one for each
-    view (pretraining) or for each recording and step (classifier). The evaluation of a classifier averages
-    its logits over all windows.
+    Recordings shorter than `config.num_samples` are padded with zeros on the right. Longer ones are seen
+    through windows of that length: a random one for each view (pretraining) or for each recording and step
+    (classifier). The evaluation of a classifier averages its logits over all windows.
 
     Args:
         model: an SslEcg model with a loss.
         args: plain `TrainingArguments` or [`SslEcgTrainingArguments`].
         train_dataset, eval_dataset: see above.
-        augmentation: overrides `args.augmentations`. By default pretraining uses the preset `"default"`,
-            a classifier none.
+        augmentation: overrides `args.augmentations`. By default pretraining uses the preset that its
+            objective names (`default_augmentations`), a classifier none.
         probe_dataset: labelled recordings; with them a pretraining evaluation also reports `knn_auroc`,
             the macro AUROC of their nearest neighbours' votes on the labelled part of `eval_dataset`.
         kwargs: further arguments of `Trainer`.
 
     Raises:
-        ValueError: if a dataset's lead count or sampling rate does not fit the model, or it lacks a column.
+        ValueError: if a dataset's lead count, sampling rate or unit does not fit the model, or it lacks a
+            column, or if an argument would do nothing.
 
     Example:
         ```python
@@ -214,31 +189,37 @@ class SslEcgTrainer(Trainer):
         options = args if isinstance(args, SslEcgOptions) else SslEcgOptions()
         self.options = options
         self.is_pretraining = isinstance(model, SslEcgForPreTraining)
+        check_options(model, args, options, kwargs)
         self.classification_loss: Callable[[Tensor, Tensor], Tensor] | None = None
         self._step_key, self._micro_step = -1, 0
         self._wanted: dict[str, str] = {}
         self._num_views = 1
         if self.is_pretraining:
+            check_processes(args)
             self._wanted = model.wanted_columns
             self._num_views = _num_views(model, options)
             for dataset in (train_dataset, eval_dataset):
-                _check_wanted(model, dataset)
+                check_wanted(model, dataset)
         columns = tuple(self._wanted.values()) if self.is_pretraining else ("labels",)
         train_dataset = _readable(train_dataset, model.config, columns=columns)
         eval_dataset = _readable(eval_dataset, model.config, columns=columns)
         if augmentation is None:
-            choice = options.augmentations or ("default" if self.is_pretraining else None)
-            augmentation = resolve_augmentation(choice)
+            default = model.default_augmentations if self.is_pretraining else None
+            augmentation = resolve_augmentation(options.augmentations or default)
+        check_lead_order(augmentation, model.config.leads)
         self.augmentation = augmentation
         self._probe_sets = None
         if self.is_pretraining:
             args.dataloader_drop_last = True  # NT-Xent needs equal batches in every process
-            _check_batches(args, train_dataset, eval_dataset)
+            check_batches(args, train_dataset, eval_dataset)
             kwargs.setdefault("compute_metrics", representation_metrics)
             if probe_dataset is not None and isinstance(eval_dataset, SignalTable):
                 self._probe_sets = (probe_dataset, eval_dataset.dataset)
         else:
-            kwargs.setdefault("compute_metrics", macro_auroc_metric)
+            single = model.config.problem_type == "single_label_classification"
+            kwargs.setdefault(
+                "compute_metrics", single_label_macro_auroc_metric if single else macro_auroc_metric
+            )
             if options.freeze_encoder:
                 model.freeze_encoder()
             if options.classification_loss != "bce" and train_dataset is not None:
@@ -262,7 +243,8 @@ class SslEcgTrainer(Trainer):
         self.add_callback(ResumeAtTheSameBatch())
         self.add_callback(Stopwatch())
         if self.is_pretraining:
-            self.add_callback(AfterOptimizerStep())
+            for callback in model.trainer_callbacks():
+                self.add_callback(callback)
         if options.keep_data_on_device and train_dataset is not None:
             self.train_dataset = _resident(train_dataset, self.args.device)
         if options.keep_freed_memory and self.args.device.type == "cpu":
@@ -281,7 +263,7 @@ class SslEcgTrainer(Trainer):
         batch = super()._prepare_inputs(inputs)
         if ROW in batch:
             batch = self.train_dataset.fill(batch)
-        signal = to_millivolts(batch)
+        signal = pad_to_window(to_millivolts(batch), self.model.config.num_samples)
         if self.is_pretraining:
             generator = self._generator(signal.device)
             views = make_views(
@@ -301,6 +283,23 @@ class SslEcgTrainer(Trainer):
                 signal, sampling_rate=float(self.model.config.sampling_rate), generator=generator
             )
         return {"input_values": signal, **({"labels": batch["labels"]} if "labels" in batch else {})}
+
+    def _get_dataloader(self, dataset: Any, description: str, batch_size: int, **kwargs: Any) -> Any:
+        """Leave out incomplete batches of a stream in pretraining, too: Transformers does not."""
+        if not (self.is_pretraining and isinstance(dataset, AnyStream)):
+            return super()._get_dataloader(dataset, description, batch_size, **kwargs)
+        return self.accelerator.prepare(
+            DataLoader(
+                dataset,
+                batch_size=batch_size,
+                drop_last=True,
+                collate_fn=self.data_collator,
+                num_workers=self.args.dataloader_num_workers,
+                pin_memory=self.args.dataloader_pin_memory,
+                persistent_workers=self.args.dataloader_persistent_workers,
+                prefetch_factor=self.args.dataloader_prefetch_factor,
+            )
+        )
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         if self.options.sampler == "standard" or self.is_pretraining:

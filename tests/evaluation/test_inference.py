@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 
 from ssl_ecg_hf.evaluation.degradations import Clean, MissingLeads
-from ssl_ecg_hf.evaluation.inference import embed, predict_logits, signal_table
+from ssl_ecg_hf.evaluation.inference import checked_stream, embed, predict_logits, signal_table
 from ssl_ecg_hf.evaluation.robustness import predict_under
 from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification, SslEcgForSimCLR
 
@@ -84,8 +84,55 @@ def test_recordings_that_do_not_fit_are_refused(data: Dataset, message: str) -> 
 def test_recordings_in_another_unit_are_refused(scale: float, mistake: str) -> None:
     microvolts = np.random.default_rng(0).normal(0, 500, (4, 12, 60))
     data = Dataset.from_dict({"signal": (microvolts * scale).tolist()})
-    with pytest.raises(ValueError, match=f"column 'signal' of the dataset: .*{mistake}"):
-        signal_table(data, CONFIG)
+    for check in (signal_table, streamed):
+        with pytest.raises(ValueError, match=f"column 'signal' of the dataset, row 0: .*{mistake}"):
+            check(data, CONFIG)
+
+
+def streamed(data: Dataset, config: SslEcgConfig) -> IterableDataset:
+    return checked_stream(data.to_iterable_dataset(), config)
+
+
+@pytest.mark.parametrize("check", [signal_table, streamed])
+def test_a_few_recordings_in_another_unit_are_found(check: Any) -> None:
+    signal = np.random.default_rng(0).normal(0, 0.5, (20, 12, 60))
+    signal[[7, 13]] *= 1000
+    message = "column 'signal' of the dataset, row 7: .*uV stated as mV"
+    with pytest.raises(ValueError, match=message):
+        check(Dataset.from_dict({"signal": signal.tolist()}), CONFIG)
+
+
+@pytest.mark.parametrize("check", [signal_table, streamed])
+def test_flat_leads_say_nothing_about_the_unit(check: Any) -> None:
+    microvolts = np.random.default_rng(0).integers(-900, 900, (6, 12, 60)).astype(np.int16)
+    microvolts[:, 3:] = 0
+    microvolts[2] = 0
+    check(Dataset.from_dict({"signal_uv": microvolts.tolist()}), CONFIG)
+    with pytest.raises(ValueError, match="every lead of the 6 recordings that were looked at is flat"):
+        check(Dataset.from_dict({"signal_uv": (0 * microvolts).tolist()}), CONFIG)
+
+
+def test_a_stream_is_looked_at_and_left_whole() -> None:
+    data = dataset(40, sampling_rate=[100.0] * 40, ecg_id=list(range(40)))
+    rows = list(streamed(data, CONFIG))
+    assert [int(row["ecg_id"]) for row in rows] == list(range(40))
+    assert all(isinstance(row["signal_uv"], np.ndarray) for row in rows)
+    assert list(checked_stream(data.to_iterable_dataset().take(0), CONFIG)) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (dataset(4, leads=8), "recordings of 8 leads, the model expects 12"),
+        (dataset(4, sampling_rate=[500] * 4), r"sampled at \[500.0\] Hz, the model at 100 Hz"),
+        (dataset(4, sampling_rate=[100.0, 100.0, None, 100.0]), r"sampled at \[nan\] Hz"),
+        (Dataset.from_dict({"signal": [[[1, 2]] * 12]}), "'signal' holds integers; expected floats"),
+        (Dataset.from_dict({"ecg": [[[0.5, 0.2]] * 12]}), "none of the signal columns"),
+    ],
+)
+def test_streams_that_do_not_fit_are_refused(data: Dataset, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        streamed(data, CONFIG)
 
 
 # ---- recordings longer than the window ----
@@ -121,11 +168,12 @@ def test_windows_of_long_recordings_are_averaged(batch_size: int) -> None:
 
 
 @pytest.mark.parametrize("samples", [40, 60])
-def test_recordings_that_are_not_longer_give_the_same_bits_as_the_model(samples: int) -> None:
+def test_recordings_that_are_not_longer_are_filled_up_with_zeros(samples: int) -> None:
     model = SslEcgForSequenceClassification(CONFIG).eval()
     data = long_dataset(samples=samples)
+    signal = torch.tensor(data["signal_uv"]) / 1000
     with torch.no_grad():
-        expected = model(torch.tensor(data["signal_uv"]) / 1000)
+        expected = model(torch.cat([signal, torch.zeros(5, 12, 60 - samples)], dim=-1))
     np.testing.assert_array_equal(embed(model, data), expected.pooler_output.numpy())
     np.testing.assert_array_equal(predict_logits(model, data), expected.logits.numpy())
 

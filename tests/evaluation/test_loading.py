@@ -52,6 +52,53 @@ def test_a_head_of_another_shape_is_replaced_only_on_demand(pretrained: Path) ->
     }
 
 
+def test_one_option_of_the_encoder_leaves_the_others(pretrained: Path, tmp_path: Path) -> None:
+    options = {**ENCODER, "num_layers": 6, "num_heads": 2, "feedforward_size": 8, "dropout": 0.1}
+    deep = SslEcgForSimCLR(SslEcgConfig(encoder_type="cnn_transformer", encoder_options=options))
+    deep.save_pretrained(tmp_path / "deep")
+    for kind in (SslEcgForSimCLR, SslEcgForSequenceClassification):
+        model = load_model(kind, tmp_path / "deep", encoder_options={"dropout": 0.3})
+        assert model.config.encoder_options == {**options, "dropout": 0.3}
+        stored = deep.encoder.state_dict()
+        assert model.encoder.state_dict().keys() == stored.keys()
+        assert all(torch.equal(value, stored[key]) for key, value in model.encoder.state_dict().items())
+
+
+def test_an_encoder_with_a_part_too_few_is_refused(tmp_path: Path) -> None:
+    options = {**ENCODER, "num_layers": 3, "num_heads": 2, "feedforward_size": 8}
+    config = SslEcgConfig(encoder_type="cnn_transformer", encoder_options=options)
+    SslEcgForSimCLR(config).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"weights of SslEcgForSequence.*, e.g. encoder\..* are there alone"):
+        load_model(SslEcgForSequenceClassification, tmp_path, encoder_options={"num_layers": 2})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"problem_type": "regression"}, "configuration of .*pretrained: .*problem_type must be one of"),
+        ({"thresholds": [0.5] * 3}, "configuration of .*pretrained: .*thresholds must hold 2 numbers"),
+    ],
+)
+def test_changed_fields_are_checked(changes: dict[str, Any], message: str, pretrained: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_model(SslEcgForSequenceClassification, pretrained, **changes)
+
+
+def test_options_of_another_encoder_are_not_kept(pretrained: Path) -> None:
+    with pytest.raises(ValueError, match=r"weights of SslEcgForSimCLR, e.g. encoder"):
+        load_model(
+            SslEcgForSimCLR, pretrained, encoder_type="dilated_cnn", encoder_options={"hidden_size": 8}
+        )
+
+
+def test_one_option_of_the_objective_leaves_the_others(tmp_path: Path) -> None:
+    options = {"projection_size": 7, "temperature": 0.2}
+    config = SslEcgConfig(encoder_options=ENCODER, objective_options=options)
+    SslEcgForSimCLR(config).save_pretrained(tmp_path)
+    model = load_model(SslEcgForSimCLR, tmp_path, objective_options={"temperature": 0.5})
+    assert model.config.objective_options == {"projection_size": 7, "temperature": 0.5}
+
+
 def test_an_encoder_that_the_checkpoint_lacks_is_refused(pretrained: Path) -> None:
     weights = pretrained / "model.safetensors"
     kept = {key: value for key, value in load_file(weights).items() if "encoder.blocks.0.conv" not in key}

@@ -67,6 +67,8 @@ def test_round_trip_keeps_every_field(tmp_path: Path) -> None:
         ({"thresholds": [0.5]}, "thresholds must hold 2 numbers in \\[0, 1\\], one per label; got \\[0.5\\]"),
         ({"thresholds": [0.5, 1.5]}, "thresholds must hold 2 numbers"),
         ({"encoder_type": 3}, "encoder_type"),
+        ({"problem_type": "regression"}, "problem_type must be one of .* got 'regression'"),
+        ({"problem_type": "ordinal"}, "problem_type"),
     ],
 )
 def test_wrong_values_are_named(fields: dict[str, Any], message: str) -> None:

@@ -78,3 +78,9 @@ def test_a_checkpoint_continues_where_it_stopped(name: str, tiny_config: MakeCon
 def test_unknown_options_are_named(name: str, tiny_config: MakeConfig) -> None:
     with pytest.raises(ValueError, match=r"no option \['warmth'\] for \w+Options; it has \["):
         OBJECTIVES[name](tiny_config(objective_options={"warmth": 1}))
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_objectives_that_make_their_own_views_are_not_augmented_by_default(name: str) -> None:
+    expected = None if name in ("clocs", "masked_reconstruction") else "default"
+    assert OBJECTIVES[name].default_augmentations == expected

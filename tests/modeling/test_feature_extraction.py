@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from scipy.signal import resample_poly
 
 from ssl_ecg_hf.modeling.feature_extraction_ssl_ecg import SslEcgFeatureExtractor
 from ssl_ecg_hf.modeling.limb_leads_ssl_ecg import LIMB_LEADS, derive_limb_lead
-from ssl_ecg_hf.modeling.resampling_ssl_ecg import resample, resampled_length
+from ssl_ecg_hf.modeling.resampling_ssl_ecg import _kernel, resample, resampled_length
 
 STANDARD = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -85,6 +86,33 @@ def test_a_part_of_the_result_equals_that_part_of_the_whole() -> None:
     whole = resample(signal, source_rate=300.0, target_rate=100.0)
     part = resample(signal, source_rate=300.0, target_rate=100.0, start=100, stop=130)
     np.testing.assert_array_equal(part, whole[:, 100:130])
+
+
+@pytest.mark.parametrize(("rate", "tolerance"), [(360.0, 0.0), (1000.0, 0.0), (50_000.0, 1e-12)])
+def test_blocks_of_samples_give_the_result_of_the_whole(
+    rate: float, tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal = np.random.default_rng(0).normal(size=(2, int(rate) // 10))
+    found = []
+    for at_once in (1, 50_000, 10**9):
+        monkeypatch.setattr("ssl_ecg_hf.modeling.resampling_ssl_ecg.AT_ONCE", at_once)
+        found.append(resample(signal, source_rate=rate, target_rate=100.0))
+    assert found[0].shape == (2, 10)
+    for blocks in found[:2]:
+        np.testing.assert_allclose(blocks, found[2], rtol=0, atol=tolerance)
+
+
+def test_a_high_rate_does_not_decide_about_memory() -> None:
+    signal = np.random.default_rng(0).normal(size=(1, 50_000))
+    _kernel.cache_clear()
+    tracemalloc.start()
+    try:
+        resample(signal, source_rate=50_000.0, target_rate=100.0)
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 150e6
+    assert kept < 70e6
 
 
 def test_the_same_rate_leaves_every_bit_alone(extractor: SslEcgFeatureExtractor) -> None:
@@ -289,6 +317,15 @@ def test_a_batch_equals_its_recordings_one_by_one(extractor: SslEcgFeatureExtrac
     assert batch["input_values"].dtype == torch.float32
     assert batch["lead_mask"].dtype == torch.bool
     torch.testing.assert_close(batch["input_values"], single, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("rate", [100_001, 1e6])
+def test_a_rate_that_no_recorder_has_is_refused(extractor: SslEcgFeatureExtractor, rate: float) -> None:
+    with pytest.raises(ValueError, match=r"too high for an ECG; .* 100000 Hz: state samples per second"):
+        extractor(np.zeros((12, 10)), sampling_rate=rate, leads="standard", unit="mV")
+    fast = SslEcgFeatureExtractor(sampling_rate=2e6, num_samples=1000)
+    with pytest.raises(ValueError, match="at least 1 s"):  # a model of such a rate takes it
+        fast(np.zeros((12, 10)), sampling_rate=rate, leads="standard", unit="mV")
 
 
 def test_integers_are_accepted(extractor: SslEcgFeatureExtractor) -> None:

@@ -188,3 +188,21 @@ def test_every_class_can_pool_mean_and_deviation(kind: Any, tiny_config: MakeCon
     embedding = restored.embed(signal)
     assert embedding.shape == (2, model.embedding_size)
     torch.testing.assert_close(embedding, model.embed(signal))
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.int32, torch.int64])
+def test_class_indices_may_be_integers_of_any_width(tiny_config: MakeConfig, kind: torch.dtype) -> None:
+    config = tiny_config(num_labels=3, problem_type="single_label_classification")
+    model = SslEcgForSequenceClassification(config).eval()
+    signal, labels = torch.randn(4, 12, 200), torch.tensor([2, 0, 1, 2])
+    found = model(signal, labels=labels.to(kind))
+    assert torch.equal(found.loss, torch.nn.functional.cross_entropy(found.logits, labels))
+
+
+def test_multi_hot_labels_are_no_class_indices(tiny_config: MakeConfig) -> None:
+    config = tiny_config(num_labels=3, problem_type="single_label_classification")
+    model = SslEcgForSequenceClassification(config)
+    with pytest.raises(
+        ValueError, match=r"int64 of shape \(4, 3\); a single-label model needs one class index"
+    ):
+        model(torch.randn(4, 12, 200), labels=torch.zeros(4, 3, dtype=torch.int64))

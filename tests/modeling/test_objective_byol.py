@@ -3,11 +3,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import Trainer, TrainingArguments
 
 from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForBYOL, SslEcgForSimCLR, SslEcgModel, byol_loss
 from ssl_ecg_hf.modeling.objective_byol import BYOLOptions, ema_decay
@@ -232,3 +234,56 @@ def test_separate_views_pass_through_all_networks_alone(tiny_config: MakeConfig)
         wanted.append(model.project_target(view)[:, 0])
     expected = byol_loss(torch.stack(predicted, dim=1), torch.stack(wanted, dim=1))
     torch.testing.assert_close(found.loss, expected)
+
+
+def rows(count: int) -> list[dict[str, torch.Tensor]]:
+    views = torch.randn(count, 2, 12, 40, generator=torch.Generator().manual_seed(3))
+    return [{"views": one} for one in views]
+
+
+def plain_trainer(model: SslEcgForBYOL, folder: Path, *, steps: int, **given: Any) -> Trainer:
+    args = TrainingArguments(
+        str(folder),
+        max_steps=steps,
+        per_device_train_batch_size=2,
+        save_strategy="no",
+        use_cpu=True,
+        disable_tqdm=True,
+        gradient_accumulation_steps=given.pop("gradient_accumulation_steps", 1),
+    )
+    return Trainer(model, args, train_dataset=rows(8), **given)
+
+
+def test_the_plain_trainer_moves_the_target_with_the_models_callbacks(
+    model: SslEcgForBYOL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssl_ecg_hf.modeling.objective_byol.UNMOVED", 2)
+    before = copy.deepcopy(model.target_encoder.state_dict())
+    plain_trainer(model, tmp_path, steps=4, callbacks=model.trainer_callbacks()).train()
+    assert int(model.num_target_updates) == 4
+    weight = "blocks.0.conv.weight"
+    assert not torch.equal(before[weight], model.target_encoder.state_dict()[weight])
+
+
+def test_a_target_that_nobody_moves_is_told_once(
+    model: SslEcgForBYOL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssl_ecg_hf.modeling.objective_byol.UNMOVED", 3)
+    with pytest.warns(
+        UserWarning, match=r"in 6 passes the target has not moved: .*trainer_callbacks"
+    ) as told:
+        plain_trainer(model, tmp_path, steps=13).train()
+    assert len(told) == 1
+    assert int(model.num_target_updates) == 0
+
+
+def test_passes_without_a_step_of_the_optimizer_do_not_count(
+    model: SslEcgForBYOL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ssl_ecg_hf.modeling.objective_byol.UNMOVED", 3)
+    model.train()
+    for _ in range(20):
+        model(torch.randn(2, 2, 12, 40))
+    callbacks = model.trainer_callbacks()
+    plain_trainer(model, tmp_path, steps=2, gradient_accumulation_steps=10, callbacks=callbacks).train()
+    assert int(model.num_target_updates) == 2

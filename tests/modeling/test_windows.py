@@ -7,7 +7,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssl_ecg_hf.modeling.windows_ssl_ecg import average_over_windows, split_windows, window_starts
+from ssl_ecg_hf.modeling.windows_ssl_ecg import (
+    average_over_windows,
+    pad_to_window,
+    split_windows,
+    window_starts,
+)
 
 
 @given(st.integers(1, 3000), st.integers(1, 400), st.floats(0.0, 0.95))
@@ -64,9 +69,19 @@ def test_windows_are_parts_of_the_recording() -> None:
 
 
 @pytest.mark.parametrize("samples", [7, 10])
-def test_a_recording_that_is_not_longer_stays_as_it_is(samples: int) -> None:
+def test_a_recording_that_is_not_longer_is_one_window_with_zeros_on_the_right(samples: int) -> None:
     signal = torch.randn(2, 3, samples)
-    assert torch.equal(split_windows(signal, 10), signal[:, None])
+    window = split_windows(signal, 10)
+    assert window.shape == (2, 1, 3, 10)
+    assert torch.equal(window[:, 0, :, :samples], signal)
+    assert not window[..., samples:].any()
+    assert torch.equal(pad_to_window(signal, 10), window[:, 0])
+
+
+def test_what_fills_a_window_is_not_copied() -> None:
+    signal = torch.randn(2, 3, 10)
+    assert pad_to_window(signal, 10) is signal
+    assert pad_to_window(signal, 4) is signal
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 64])

@@ -237,3 +237,16 @@ def test_splits_that_nothing_can_be_chosen_on(
         check_labels(*(labelled(split) for split in splits), ("A", "B"))
     good = Dataset.from_dict({"labels": [[1, 0], [1, 1]]})
     check_labels(good, good, ("A", "B"))
+
+
+def test_options_of_an_encoder_change_those_of_the_checkpoint(
+    tiny_config: Callable[..., SslEcgConfig], data_arguments: DataArguments, tmp_path: Path
+) -> None:
+    options = {**tiny_config().encoder_options, "num_layers": 6, "num_heads": 2, "feedforward_size": 8}
+    saved = SslEcgForSimCLR(tiny_config(encoder_type="cnn_transformer", encoder_options=options))
+    saved.save_pretrained(tmp_path)
+    what = FinetuningArguments(model=str(tmp_path), config='{"encoder_options": {"dropout": 0.3}}')
+    model = build_classifier(what, data_arguments.load())
+    assert model.config.encoder_options == {**options, "dropout": 0.3}
+    for name, value in saved.encoder.state_dict().items():
+        assert torch.equal(model.encoder.state_dict()[name], value), name

@@ -145,3 +145,28 @@ def test_a_refused_run_leaves_nothing_behind(
     with pytest.raises(ValueError, match=message):
         pretrain(PretrainingArguments(**changes), data_arguments, args)
     assert not (Path(args.output_dir) / "recipe.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("objective", "expected"), [("masked_reconstruction", "none"), ("simclr", "default")]
+)
+def test_the_recipe_names_the_augmentation_that_the_objective_chose(
+    objective: str, expected: str, data_arguments: DataArguments, arguments: MakeArguments, config_text: str
+) -> None:
+    config = json.dumps({**json.loads(config_text), "objective_options": {}})
+    folder = pretrain(
+        PretrainingArguments(objective=objective, config=config), data_arguments, arguments(max_steps=1)
+    )
+    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    assert recipe["arguments"]["augmentations"] == expected
+
+
+def test_options_of_an_encoder_change_those_of_the_checkpoint(
+    tiny_config: MakeConfig, tmp_path: Path
+) -> None:
+    options = {**tiny_config().encoder_options, "num_layers": 6, "num_heads": 2, "feedforward_size": 8}
+    saved = SslEcgForSimCLR(tiny_config(encoder_type="cnn_transformer", encoder_options=options))
+    saved.save_pretrained(tmp_path)
+    model = continued_model(str(tmp_path), "byol", '{"encoder_options": {"dropout": 0.3}}')
+    assert model.config.encoder_options == {**options, "dropout": 0.3}
+    assert model.target_encoder.state_dict().keys() == saved.encoder.state_dict().keys()

@@ -13,7 +13,14 @@ from datasets import Dataset, DatasetDict, load_dataset
 from transformers import Trainer, TrainingArguments
 
 from ssl_ecg_hf.data.splits import dataset_labels, labelled
-from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForBYOL, SslEcgForSequenceClassification, SslEcgForSimCLR
+from ssl_ecg_hf.modeling import (
+    OBJECTIVES,
+    SslEcgConfig,
+    SslEcgForBYOL,
+    SslEcgForSequenceClassification,
+    SslEcgForSimCLR,
+    SslEcgForVICReg,
+)
 from ssl_ecg_hf.training import SslEcgTrainer, SslEcgTrainingArguments
 from ssl_ecg_hf.training.losses import build_loss
 
@@ -160,6 +167,98 @@ def test_a_stream_of_parquet_shards_trains_as_the_dataset_itself_does(
     assert losses[0] == losses[1]
 
 
+def test_incomplete_batches_of_a_stream_are_left_out(
+    tiny_config: MakeConfig, arguments: MakeArguments
+) -> None:
+    model = SslEcgForVICReg(tiny_config())
+    stream = own_dataset(9).to_iterable_dataset()
+    args = arguments(per_device_train_batch_size=4, per_device_eval_batch_size=4)
+    trainer = SslEcgTrainer(model, args, train_dataset=stream, eval_dataset=stream)
+    for loader in (trainer.get_train_dataloader(), trainer.get_eval_dataloader()):
+        assert [len(batch["signal"]) for batch in loader] == [4, 4]
+    assert math.isfinite(trainer.evaluate()["eval_loss"])
+    trainer.train()
+    assert all(math.isfinite(loss) for loss in history(trainer, "loss"))
+
+
+def test_a_classifier_sees_all_of_a_stream(
+    classifier: SslEcgForSequenceClassification, arguments: MakeArguments
+) -> None:
+    args = arguments(per_device_train_batch_size=4)
+    trainer = SslEcgTrainer(classifier, args, train_dataset=own_dataset(9).to_iterable_dataset())
+    assert [len(batch["signal"]) for batch in trainer.get_train_dataloader()] == [4, 4, 1]
+
+
+def test_a_stream_at_another_rate_is_refused(simclr: SslEcgForSimCLR, arguments: MakeArguments) -> None:
+    stream = own_dataset(sampling_rate=[500] * 16).to_iterable_dataset()
+    for role in ("train_dataset", "eval_dataset"):
+        with pytest.raises(ValueError, match=r"sampled at \[500.0\] Hz, the model at 100"):
+            SslEcgTrainer(simclr, arguments(), **{role: stream})
+
+
+# ---- arguments ----
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label_smoothing_factor": 0.1}, "label_smoothing_factor would do nothing: .*leave it at 0"),
+        ({"freeze_encoder": True}, "freeze_encoder would do nothing: .*this is pretraining"),
+        ({"sampler": "stratified"}, "sampler would do nothing: .*give it to finetune"),
+        ({"classification_loss": "focal"}, "classification_loss would do nothing: .*leave it out"),
+    ],
+)
+def test_arguments_that_do_nothing_in_pretraining_are_refused(
+    changes: dict[str, Any], message: str, simclr: SslEcgForSimCLR, arguments: MakeArguments
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        SslEcgTrainer(simclr, arguments(**changes))
+
+
+def test_losses_that_would_be_ignored_are_refused(
+    classifier: SslEcgForSequenceClassification, arguments: MakeArguments
+) -> None:
+    with pytest.raises(ValueError, match="label_smoothing_factor would do nothing"):
+        SslEcgTrainer(classifier, arguments(label_smoothing_factor=0.1))
+    with pytest.raises(ValueError, match=r"compute_loss_func would do nothing: .*override compute_loss"):
+        SslEcgTrainer(classifier, arguments(), compute_loss_func=lambda *_: 0.0)
+    classifier.config = copy.deepcopy(classifier.config)
+    classifier.config.problem_type = "single_label_classification"
+    for option, value in (("sampler", "oversample"), ("classification_loss", "weighted_bce")):
+        with pytest.raises(ValueError, match=f"{option} would do nothing: it counts multi-hot labels"):
+            SslEcgTrainer(classifier, arguments(**{option: value}), train_dataset=own_dataset())
+
+
+def test_several_accelerators_in_one_process_are_refused_in_pretraining(
+    simclr: SslEcgForSimCLR, arguments: MakeArguments
+) -> None:
+    args = arguments()
+    args._n_gpu = 4
+    with pytest.raises(ValueError, match=r"sees 4 GPUs.*torchrun --nproc_per_node 4 -m ssl_ecg_hf pretrain"):
+        SslEcgTrainer(simclr, args, train_dataset=own_dataset(64))
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_objective_says_how_it_is_augmented_by_default(
+    name: str, tiny_config: MakeConfig, arguments: MakeArguments
+) -> None:
+    model = OBJECTIVES[name](tiny_config(objective_options={}))
+    trainer = SslEcgTrainer(model, arguments())
+    assert len(trainer.augmentation) == (0 if name in ("clocs", "masked_reconstruction") else 6)
+    assert len(SslEcgTrainer(model, arguments(augmentations="light")).augmentation) == 5
+
+
+def test_transforms_that_act_through_electrodes_need_the_standard_leads(
+    tiny_config: MakeConfig, arguments: MakeArguments
+) -> None:
+    leads = [*SslEcgConfig().leads[:6], "V6", "V5", "V4", "V3", "V2", "V1"]
+    model = SslEcgForSimCLR(tiny_config(leads=leads))
+    with pytest.raises(ValueError, match=r"\['baseline_wander'\] act through the electrodes"):
+        SslEcgTrainer(model, arguments(), train_dataset=own_dataset())
+    args = arguments(augmentations="default without baseline_wander")
+    assert len(SslEcgTrainer(model, args, train_dataset=own_dataset()).augmentation) == 5
+
+
 def test_batch_statistics_of_one_process_need_no_synchronisation(
     simclr: SslEcgForSimCLR, recordings: DatasetDict, arguments: MakeArguments
 ) -> None:
@@ -173,18 +272,25 @@ def test_integers_in_rows_are_refused(simclr: SslEcgForSimCLR, arguments: MakeAr
         SslEcgTrainer(simclr, arguments(), train_dataset=rows).train()
 
 
+AS_TABLE_OR_STREAM = pytest.mark.parametrize(
+    "form", [lambda data: data, Dataset.to_iterable_dataset], ids=["table", "stream"]
+)
+
+
+@AS_TABLE_OR_STREAM
 def test_fewer_recordings_than_a_batch_are_refused_in_pretraining(
-    simclr: SslEcgForSimCLR, arguments: MakeArguments
+    form: Callable[[Dataset], Any], simclr: SslEcgForSimCLR, arguments: MakeArguments
 ) -> None:
     with pytest.raises(ValueError, match="7 recordings do not fill one batch of 8"):
-        SslEcgTrainer(simclr, arguments(), train_dataset=own_dataset(7))
+        SslEcgTrainer(simclr, arguments(), train_dataset=form(own_dataset(7)))
 
 
+@AS_TABLE_OR_STREAM
 def test_a_small_evaluation_set_is_evaluated_all_the_same(
-    simclr: SslEcgForSimCLR, arguments: MakeArguments
+    form: Callable[[Dataset], Any], simclr: SslEcgForSimCLR, arguments: MakeArguments
 ) -> None:
     args = arguments(per_device_eval_batch_size=64)
-    metrics = SslEcgTrainer(simclr, args, eval_dataset=own_dataset(5)).evaluate()
+    metrics = SslEcgTrainer(simclr, args, eval_dataset=form(own_dataset(5))).evaluate()
     assert math.isfinite(metrics["eval_loss"])
 
 

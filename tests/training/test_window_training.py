@@ -1,4 +1,4 @@
-"""Training and evaluation within the Trainer, of recordings longer than the model's window."""
+"""Training and evaluation within the Trainer, of recordings of another length than the model's window."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ from ssl_ecg_hf.data import SUPERCLASSES
 from ssl_ecg_hf.evaluation.inference import predict_logits
 from ssl_ecg_hf.evaluation.loading import load_config, load_feature_extractor
 from ssl_ecg_hf.evaluation.metrics import macro_auroc
-from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification, SslEcgForSimCLR
+from ssl_ecg_hf.modeling import (
+    SslEcgConfig,
+    SslEcgFeatureExtractor,
+    SslEcgForSequenceClassification,
+    SslEcgForSimCLR,
+)
 from ssl_ecg_hf.training import SslEcgTrainer, SslEcgTrainingArguments
 from ssl_ecg_hf.training.losses import build_loss
 
@@ -120,13 +125,16 @@ def test_a_single_label_loss_is_that_of_the_averaged_logits(
         {"signal": rng.normal(0, 0.3, (12, 200)).astype(np.float32), "labels": np.int64(index % 5)}
         for index in range(8)
     ]
-    args = arguments()
-    trainer = SslEcgTrainer(classifier, args, eval_dataset=rows, compute_metrics=lambda _: {})
+    trainer = SslEcgTrainer(classifier, arguments(), eval_dataset=rows)
     logits = torch.tensor(
         predict_logits(classifier, Dataset.from_list([{"signal": r["signal"]} for r in rows]))
     )
     expected = torch.nn.functional.cross_entropy(logits, torch.tensor([row["labels"] for row in rows]))
-    assert trainer.evaluate()["eval_loss"] == pytest.approx(float(expected), rel=1e-5)
+    metrics = trainer.evaluate()
+    assert metrics["eval_loss"] == pytest.approx(float(expected), rel=1e-5)
+    labels = np.eye(5)[[row["labels"] for row in rows]]
+    auroc = macro_auroc(labels, logits.softmax(dim=-1).numpy())
+    assert metrics["eval_macro_auroc"] == pytest.approx(auroc)
 
 
 def test_recordings_without_labels_are_predicted_through_windows(
@@ -203,3 +211,44 @@ def test_the_window_of_pretraining_is_that_of_the_whole_way(
     assert main(["predict", str(tmp_path / "classifier"), str(recording), *stated]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert {entry["windows"] for entry in json.loads(line)["predictions"]} == {8}
+
+
+# ---- recordings shorter than the window ----
+
+
+def short_recordings(count: int = 8, samples: int = 150) -> Dataset:
+    signal = np.random.default_rng(0).normal(0, 0.3, (count, 12, samples)).astype(np.float32)
+    return Dataset.from_dict({"signal": signal.tolist(), "labels": np.eye(count, 5, dtype=int).tolist()})
+
+
+def test_a_short_recording_is_the_same_in_training_evaluation_and_use(
+    classifier_config: SslEcgConfig, arguments: MakeArguments
+) -> None:
+    model = SslEcgForSequenceClassification(classifier_config).train()  # its window is of 200 samples
+    data = short_recordings()
+    trainer = SslEcgTrainer(model, arguments(), train_dataset=data, eval_dataset=data)
+    in_training = trainer._prepare_inputs({"signal": torch.tensor(data["signal"])})["input_values"]
+    extractor = SslEcgFeatureExtractor.for_model(model.config)
+    with pytest.warns(UserWarning, match="the rest is padded with zeros"):
+        in_use = extractor(
+            np.array(data["signal"]), sampling_rate=100, leads="standard", unit="mV", return_tensors="pt"
+        )["input_values"]
+    assert in_use.shape == (8, 12, 200)
+    assert torch.equal(in_training, in_use)
+    with torch.no_grad():
+        expected = model.eval()(in_use).logits.numpy()
+    np.testing.assert_array_equal(predict_logits(model, data), expected)
+    np.testing.assert_allclose(trainer.predict(trainer.eval_dataset).predictions[0], expected, rtol=1e-6)
+
+
+def test_a_short_recording_is_padded_before_its_views_are_made(
+    tiny_config: MakeConfig, arguments: MakeArguments
+) -> None:
+    model = SslEcgForSimCLR(tiny_config()).train()
+    batch = {"signal": torch.ones(4, 12, 150)}
+    plain = SslEcgTrainer(model, arguments(augmentations="none"))._prepare_inputs(dict(batch))["views"]
+    assert plain.shape == (4, 2, 12, 200)
+    assert plain[..., :150].eq(1).all()
+    assert plain[..., 150:].eq(0).all()
+    args = arguments(augmentations={"gaussian_noise": {}})
+    assert SslEcgTrainer(model, args)._prepare_inputs(dict(batch))["views"][..., 150:].ne(0).any()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from ssl_ecg_hf.modeling.configuration_ssl_ecg import STANDARD_LEADS
 from ssl_ecg_hf.training.augmentations.bandpass import Bandpass
 from ssl_ecg_hf.training.augmentations.base import Augmentation, Compose
 from ssl_ecg_hf.training.augmentations.baseline_wander import BaselineWander
@@ -146,6 +147,29 @@ def build_augmentation(spec: Mapping[str, Mapping[str, Any]]) -> Compose:
     return Compose(*augmentations)
 
 
+def check_lead_order(augmentation: Compose, leads: Sequence[str]) -> None:
+    """Refuse transforms that would take twelve other leads for the standard ones.
+
+    Args:
+        augmentation: what is to be done to recordings.
+        leads: their names, in order; of other than 12 leads these transforms ask nothing, or refuse them.
+
+    Raises:
+        ValueError: naming the transforms.
+    """
+    standard = [name.upper() for name in STANDARD_LEADS]
+    if len(leads) != len(standard) or [name.upper() for name in leads] == standard:
+        return
+    names = {kind: name for name, kind in AUGMENTATIONS.items()}
+    acting = [part for part in augmentation if part.needs_lead_order and part.p > 0]
+    if needing := [names.get(type(part), type(part).__name__) for part in acting]:
+        raise ValueError(
+            f"the augmentations {needing} act through the electrodes of the standard 12 leads in the order "
+            f"{', '.join(STANDARD_LEADS)}; the model has {', '.join(leads)}: leave them out, or bring the "
+            "leads into that order"
+        )
+
+
 __all__ = [
     "AUGMENTATIONS",
     "PRESETS",
@@ -173,4 +197,5 @@ __all__ = [
     "TimeWarp",
     "WhiteNoiseAtSnr",
     "build_augmentation",
+    "check_lead_order",
 ]

@@ -80,6 +80,11 @@ class Augmentation(ABC):
     def __post_init__(self) -> None:
         check_number("p", self.p, low=0, high=1)
 
+    @property
+    def needs_lead_order(self) -> bool:
+        """Whether 12 leads are taken for the standard ones in their order."""
+        return False
+
     def __call__(self, signal: Tensor, *, sampling_rate: float, generator: torch.Generator) -> Tensor:
         """Return changed recordings; the input is never written to.
 

@@ -76,6 +76,11 @@ class BaselineWander(Augmentation):
         check_range("frequency", self.frequency, low=1e-3)
         check_count("components", self.components)
 
+    @property
+    def needs_lead_order(self) -> bool:
+        """See ``Augmentation.needs_lead_order``."""
+        return True
+
     def apply(
         self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
     ) -> Tensor:

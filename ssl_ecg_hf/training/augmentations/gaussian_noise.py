@@ -49,6 +49,11 @@ class GaussianNoise(Augmentation):
         super().__post_init__()
         check_number("max_std", self.max_std, low=0)
 
+    @property
+    def needs_lead_order(self) -> bool:
+        """See ``Augmentation.needs_lead_order``."""
+        return self.limb_consistent
+
     def apply(
         self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
     ) -> Tensor:

@@ -124,6 +124,11 @@ class HeartVectorRotation(Augmentation):
         check_number("max_angle", self.max_angle, low=0, high=180)
         check_range("scale", self.scale, low=1e-3, high=1e3)
 
+    @property
+    def needs_lead_order(self) -> bool:
+        """See ``Augmentation.needs_lead_order``."""
+        return True
+
     def apply(
         self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
     ) -> Tensor:

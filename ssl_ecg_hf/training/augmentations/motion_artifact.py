@@ -114,6 +114,11 @@ class MotionArtifact(Augmentation):
         check_range("duration", self.duration, low=1e-3)
         check_range("frequency", self.frequency, low=1e-3)
 
+    @property
+    def needs_lead_order(self) -> bool:
+        """See ``Augmentation.needs_lead_order``."""
+        return True
+
     def apply(
         self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
     ) -> Tensor:

@@ -102,6 +102,11 @@ class PowerlineNoise(Augmentation):
         check_number("max_amplitude", self.max_amplitude, low=0)
         check_mains(self.frequencies)
 
+    @property
+    def needs_lead_order(self) -> bool:
+        """See ``Augmentation.needs_lead_order``."""
+        return True
+
     def apply(
         self, signal: Tensor, *, gate: Tensor, sampling_rate: float, generator: torch.Generator
     ) -> Tensor:

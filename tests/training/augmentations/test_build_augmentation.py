@@ -2,6 +2,7 @@ import pytest
 import torch
 import yaml
 
+from ssl_ecg_hf.data import STANDARD_LEADS
 from ssl_ecg_hf.training.augmentations import (
     AUGMENTATIONS,
     BaselineWander,
@@ -10,6 +11,7 @@ from ssl_ecg_hf.training.augmentations import (
     RandomGain,
     TimeOut,
     build_augmentation,
+    check_lead_order,
 )
 
 
@@ -130,3 +132,31 @@ def test_unfit_parameter_names_the_augmentation() -> None:
 def test_unfit_parameters(name: str, parameters: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build_augmentation({name: parameters})
+
+
+def swapped(first: int, second: int) -> list[str]:
+    leads = list(STANDARD_LEADS)
+    leads[first], leads[second] = leads[second], leads[first]
+    return leads
+
+
+def test_which_transforms_take_twelve_leads_for_the_standard_ones() -> None:
+    needing = {name for name, kind in AUGMENTATIONS.items() if kind().needs_lead_order}
+    assert needing == {"baseline_wander", "motion_artifact", "powerline_noise", "heart_vector_rotation"}
+    assert AUGMENTATIONS["gaussian_noise"](limb_consistent=True).needs_lead_order
+
+
+@pytest.mark.parametrize("leads", [swapped(0, 1), swapped(6, 11), [f"X{i}" for i in range(12)]])
+def test_twelve_other_leads_are_not_taken_for_the_standard_ones(leads: list[str]) -> None:
+    recipe = {"baseline_wander": {}, "time_out": {}, "gaussian_noise": {"limb_consistent": True}}
+    message = r"\['baseline_wander', 'gaussian_noise'\] act through the electrodes .* the model has"
+    with pytest.raises(ValueError, match=message):
+        check_lead_order(build_augmentation(recipe), leads)
+    check_lead_order(build_augmentation({"time_out": {}, "baseline_wander": {"p": 0.0}}), leads)
+
+
+@pytest.mark.parametrize(
+    "leads", [STANDARD_LEADS, [name.upper() for name in STANDARD_LEADS], ["II", "V5"], ["II"] * 13]
+)
+def test_the_standard_leads_and_other_numbers_are_let_through(leads: list[str]) -> None:
+    check_lead_order(build_augmentation({name: {} for name in AUGMENTATIONS}), leads)
