@@ -96,8 +96,7 @@ def summarize(
     for entry in found:
         entry |= {"p_holm": None, "verdict": "not measured"}
     measured = [entry for entry in found if entry["p"] is not None]
-    corrected = holm([entry["p"] for entry in measured]) if measured else []
-    for entry, p in zip(measured, corrected, strict=True):
+    for entry, p in zip(measured, holm([entry["p"] for entry in measured]) if measured else [], strict=True):
         entry["p_holm"] = float(p)
         apart = p < 0.05
         entry["verdict"] = (

@@ -52,7 +52,8 @@ def metrics():
     return {
         "schema": 1,
         "run": {
-            "dataset": {"name": "PTB-XL 1.0.3", "public": "ptb-xl", "simulated": False, "split": "folds 1-8 / 9 / 10"},
+            "dataset": {"name": "PTB-XL 1.0.3", "public": "ptb-xl", "simulated": False,
+                        "split": "folds 1-8 / 9 / 10"},
             "environment": {"date": "2026-11-20T07:00:00+00:00", "ssl_ecg_hf": "0.1.0",
                             "git_revision": "abc123", "git_modified": False},
         },
@@ -254,8 +255,8 @@ def test_a_chain_of_runs_names_all_its_data_and_its_software():
     software = {"date": "2026-11-20", "ssl_ecg_hf": "0.1.0", "git_revision": "abc", "git_modified": True}
     parent = {"stage": "pretrain", "objective": "byol", "parent": None, "software": software,
               "dataset": {"name": "simulated ECGs", "simulated": True}}  # fmt: skip
-    recipe = {"stage": "finetune", "dataset": {"name": "PTB-XL", "public": "ptb-xl", "simulated": False}, "parent": parent,
-              "software": software}  # fmt: skip
+    recipe = {"stage": "finetune", "parent": parent, "software": software,
+              "dataset": {"name": "PTB-XL", "public": "ptb-xl", "simulated": False}}  # fmt: skip
     card = render(None, recipe=recipe)
     assert "Trained on PTB-XL.\n" in card
     assert "It started from a checkpoint that was trained on simulated ECGs (**simulated**)." in card
