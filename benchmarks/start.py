@@ -15,12 +15,13 @@ from benchmarks.timing import CPU, interleave
 from ssl_ecg_hf.modeling import SslEcgFeatureExtractor
 
 TORCH = "import of PyTorch"
-TRANSFORMERS = "import of PyTorch and of the Transformers classes that a model needs"
+TRANSFORMERS = "import of PyTorch and Transformers"
 OURS = "ssl-ecg predict, one file"
 
 METHOD = (
     "Wall time of a fresh process, its files in the page cache. *{ours}*: the whole command on a WFDB record "
-    "with a classifier in a local folder. What it takes beyond the import of Transformers is this package."
+    "with a classifier in a local folder. What it takes beyond the import of PyTorch and of "
+    "the classes of Transformers that every model needs is this package."
 )
 
 IMPORTS = {

@@ -111,11 +111,20 @@ def finish(cell: Cell, *, data: str, root: Path, results: Path) -> None:
     save_metrics(metrics, load_metrics(folder / "metrics.json"))
 
 
-def draw(summary: Mapping[str, Any], runs: Sequence[Run], cells: Sequence[Cell], results: Path) -> None:
+def draw(
+    summary: Mapping[str, Any], runs: Sequence[Run], cells: Sequence[Cell], results: Path, *, curves: bool
+) -> None:
     """Draw what the runs give.
 
     ROC curves and reliability at the table's first share of the labels, the macro AUROC against the share
     where there are several, else the differences, and under bad conditions where these were measured.
+
+    Args:
+        summary: of all finished runs.
+        runs: those of the first share.
+        cells: all finished ones.
+        results: where to.
+        curves: whether the table has so few methods that their curves can be told apart.
     """
     from ssl_ecg_hf.evaluation.comparison_plot import plot_methods_reliability, plot_methods_roc
     from ssl_ecg_hf.evaluation.differences_plot import plot_differences
@@ -133,8 +142,7 @@ def draw(summary: Mapping[str, Any], runs: Sequence[Run], cells: Sequence[Cell],
             path=results / "robustness.png",
             remark=f"{100 * first.label_fraction:g} % of the labels, seed {first.seed} alone",
         )
-    methods = {run.method for run in runs}
-    if runs and len(methods) <= MOST_CURVES:
+    if runs and curves:
         plot_methods_roc(runs, path=results / "roc.png")
         plot_methods_reliability(runs, path=results / "reliability.png")
     if len({row["label_fraction"] for row in summary["rows"]}) > 1:
@@ -277,7 +285,8 @@ def main(argv: list[str]) -> None:
     save_metrics(results / "summary.json", summary)
     first = table.cells[0].label_fraction
     of_first = [run for run in runs if run.label_fraction == first]
-    draw(summary, of_first, finished, results)
+    few = len({cell.method for cell in table.cells}) <= MOST_CURVES
+    draw(summary, of_first, finished, results, curves=few)
     text = summary_table(summary)
     pages = {"table.md": text}
     if len({row["label_fraction"] for row in summary["rows"]}) > 1:

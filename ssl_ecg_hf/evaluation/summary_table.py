@@ -53,10 +53,16 @@ def _tested_on(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _described(pretraining: Mapping[str, Any]) -> str:
-    """Name a pretraining, with the size of its encoder where it is known."""
-    size = pretraining.get("encoder_parameters")
-    return pretraining["name"] + ("" if size is None else f" ({size:,} parameters in the encoder)")
+def _times(pretrainings: Sequence[Mapping[str, Any]]) -> str:
+    """How long each pretraining took, and how large the encoders are: once, if all have one size."""
+    sizes = {entry["encoder_parameters"] for entry in pretrainings if "encoder_parameters" in entry}
+    shared = f", encoders of {sizes.pop():,} parameters" if len(sizes) == 1 else ""
+    each = []
+    for entry in pretrainings:
+        size = None if shared else entry.get("encoder_parameters")
+        more = "" if size is None else f" ({size:,} parameters)"
+        each.append(f"{entry['name']}{more} {entry['seconds'] / 60:.0f} min")
+    return f"Time of each pretraining on the machine of these runs{shared}: {', '.join(each)}."
 
 
 def _unfinished(summary: Mapping[str, Any]) -> list[str]:
@@ -168,6 +174,5 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     lines += ["", " ".join([_tested_on(summary), *summary["data"]])]
     lines += _unfinished(summary)
     if spent := summary.get("pretrainings"):
-        times = ", ".join(f"{_described(entry)} {entry['seconds'] / 60:.0f} min" for entry in spent)
-        lines += ["", f"Time of each pretraining on the machine of these runs: {times}."]
+        lines += ["", _times(spent)]
     return "\n".join(lines) + "\n"

@@ -54,8 +54,13 @@ def test_summary_as_markdown() -> None:
     ]
     assert lines[-3] == "Labelled test records: 2,158. Half of fold 10."
     assert lines[-1] == (
-        "Time of each pretraining on the machine of these runs: simclr-seed0 10 min, byol-seed0 (538,624 "
-        "parameters in the encoder) 1 min."
+        "Time of each pretraining on the machine of these runs, encoders of 538,624 parameters: simclr-seed0 "
+        "10 min, byol-seed0 1 min."
+    )
+    summary["pretrainings"][0]["encoder_parameters"] = 1000
+    assert summary_table(summary).splitlines()[-1] == (
+        "Time of each pretraining on the machine of these runs: simclr-seed0 (1,000 parameters) 10 min, "
+        "byol-seed0 (538,624 parameters) 1 min."
     )
     columns = {line.count("|") for line in lines[:4]}
     assert columns == {8}
