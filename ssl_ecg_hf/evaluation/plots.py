@@ -182,8 +182,14 @@ def plot_label_efficiency(
     """
     if not rows or not all(0 < row["fraction"] <= 1 for row in rows):
         raise ValueError(f"{len(rows)} rows; expected at least one, each with a fraction of labels in (0, 1]")
+    fractions = sorted({row["fraction"] for row in rows})
+    methods = {
+        method: sorted((row for row in rows if row["method"] == method), key=lambda row: row["fraction"])
+        for method in dict.fromkeys(row["method"] for row in rows)
+    }
+    names = [_end_of_line(points[-1], last=fractions[-1]) for points in methods.values()]
     # Room for the longest name beside the lines, at about 0.08 inch a letter.
-    label_width = 0.08 * (max(len(row["method"]) for row in rows) + len("  0.000")) + 0.2
+    label_width = 0.08 * max(map(len, names)) + 0.2
     width = 5.6 + label_width
     figure = new_figure(width, 4.3)
     axes = figure.add_axes((0.7 / width, 0.13, 4.9 / width, 0.8))
@@ -191,8 +197,7 @@ def plot_label_efficiency(
     axes.grid(visible=False, axis="x")
     axes.set_xscale("log")
     ends = []
-    for index, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
-        points = sorted((row for row in rows if row["method"] == method), key=lambda row: row["fraction"])
+    for index, points in enumerate(methods.values()):
         # A small shift keeps the intervals of different methods apart.
         x = np.array([row["fraction"] for row in points]) * 1.03**index
         y = np.array([row["value"] for row in points])
@@ -200,19 +205,18 @@ def plot_label_efficiency(
         for place, row in zip(x, points, strict=True):
             if row.get("low") is not None and row.get("high") is not None:
                 axes.plot([place, place], [row["low"], row["high"]], color=color(index), linewidth=1.4)
-        ends.append((method, float(x[-1]), float(y[-1])))
-    fractions = sorted({row["fraction"] for row in rows})
+        ends.append((float(x[-1]), float(y[-1])))
     axes.set_xticks(fractions, [f"{100 * fraction:g} %" for fraction in fractions])
     axes.minorticks_off()
     axes.set_xlabel("Share of training labels", fontsize=10, color=INK)
     axes.set_ylabel(metric, fontsize=10, color=INK)
     low, high = axes.get_ylim()
     margin = max(10.0, fractions[-1] / fractions[0]) ** 0.06
-    axes.set_xlim(fractions[0] / margin, max(x for _, x, _ in ends) * margin)
-    places = _spread(np.array([y for _, _, y in ends]), gap=0.06 * (high - low))
-    for index, ((method, _, value), place) in enumerate(zip(ends, places, strict=True)):
+    axes.set_xlim(fractions[0] / margin, max(x for x, _ in ends) * margin)
+    places = _spread(np.array([y for _, y in ends]), gap=0.06 * (high - low))
+    for index, (name, place) in enumerate(zip(names, places, strict=True)):
         axes.annotate(
-            f"{method}  {value:.3f}",
+            name,
             xy=(1.01, (place - low) / (high - low)),
             xycoords="axes fraction",
             va="center",
@@ -221,6 +225,12 @@ def plot_label_efficiency(
             weight="bold",
         )
     return save_png(figure, path)
+
+
+def _end_of_line(row: Mapping[str, Any], *, last: float) -> str:
+    """Name a line by its method and last value, with its share of labels where other lines go further."""
+    where = "" if row["fraction"] == last else f" (with {100 * row['fraction']:g} %)"
+    return f"{row['method']}  {row['value']:.3f}{where}"
 
 
 @dataclass(frozen=True, kw_only=True)

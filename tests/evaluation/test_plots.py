@@ -4,6 +4,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from ssl_ecg_hf.evaluation import plots
 from ssl_ecg_hf.evaluation.ecg_plot import COLUMNS, _label_places, _strips, plot_ecg
 from ssl_ecg_hf.evaluation.figures import new_figure, save_png
 from ssl_ecg_hf.evaluation.plots import (
@@ -235,6 +236,18 @@ def test_of_many_classes_the_worst_calibrated_are_drawn(tmp_path):
         labels, scores, class_names=names, path=tmp_path / "b.png", subtitle="records " * 30
     )
     assert matplotlib.image.imread(many).shape == matplotlib.image.imread(few).shape
+
+
+def test_a_line_that_ends_early_says_where(tmp_path, monkeypatch):
+    drawn = []
+    save = plots.save_png
+    monkeypatch.setattr(plots, "save_png", lambda figure, path: (drawn.append(figure), save(figure, path))[1])
+    points = [("A", 0.1, 0.8), ("A", 1.0, 0.9), ("B", 0.1, 0.7)]
+    plot_label_efficiency(
+        [{"method": method, "fraction": fraction, "value": value} for method, fraction, value in points],
+        path=tmp_path / "a.png",
+    )
+    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["A  0.900", "B  0.700 (with 10 %)"]
 
 
 def test_label_efficiency_needs_no_interval_and_takes_one_fraction(tmp_path):
