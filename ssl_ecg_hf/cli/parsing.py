@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from transformers import HfArgumentParser, TrainingArguments
+from transformers import HfArgumentParser
 from transformers.utils import logging
 
 USUAL = (
@@ -98,6 +98,9 @@ def parse(
     Raises:
         ValueError: if the recipe cannot be read, an option is unknown or a value does not fit.
     """
+    # Here, since it imports PyTorch, which those who only read a table need not wait for.
+    from transformers import TrainingArguments
+
     logging.disable_progress_bar()  # loading a few megabytes is no news
     words = list(argv)
     if words and not words[0].startswith("-"):
@@ -110,7 +113,7 @@ def parse(
         allow_abbrev=False,
     )
     if issubclass(dataclasses[-1], TrainingArguments):
-        _shorten_help(parser, all_options="--help_all" in words)
+        _shorten_help(parser, TrainingArguments, all_options="--help_all" in words)
         words = ["--help" if word == "--help_all" else word for word in words]
     *parsed, rest = parser.parse_args_into_dataclasses(words, return_remaining_strings=True)
     if rest:
@@ -121,9 +124,9 @@ def parse(
     return tuple(parsed)
 
 
-def _shorten_help(parser: HfArgumentParser, *, all_options: bool) -> None:
-    """Give options one spelling each in the help text, and leave out those that hardly anybody needs."""
-    unusual = {field.name for field in fields(TrainingArguments)} - set(USUAL)
+def _shorten_help(parser: HfArgumentParser, known: type, *, all_options: bool) -> None:
+    """Give options one spelling each in the help text, and leave out those of `known` that few need."""
+    unusual = {field.name for field in fields(known)} - set(USUAL)
     for action in parser._actions:
         action.option_strings = [word for word in action.option_strings if "-" not in word.strip("-")]
         if action.dest.removeprefix("no_") in unusual and not all_options:

@@ -130,6 +130,7 @@ def draw(
     from ssl_ecg_hf.evaluation.differences_plot import plot_differences
     from ssl_ecg_hf.evaluation.pictures import draw_label_efficiency
     from ssl_ecg_hf.evaluation.robustness_plot import plot_robustness
+    from ssl_ecg_hf.evaluation.summary_table import label_fractions
 
     disturbed = [cell for cell in cells if cell.robustness]
     if disturbed:
@@ -145,7 +146,7 @@ def draw(
     if runs and curves:
         plot_methods_roc(runs, path=results / "roc.png")
         plot_methods_reliability(runs, path=results / "reliability.png")
-    if len({row["label_fraction"] for row in summary["rows"]}) > 1:
+    if len(label_fractions(summary["rows"])) > 1:
         draw_label_efficiency(results, summary)
     elif sum(entry["low"] is not None for entry in summary["comparisons"]) > FEW_COMPARISONS:
         plot_differences(summary, path=results / "differences.png")
@@ -184,13 +185,16 @@ def wanted_cells(
     return list(cells)
 
 
-def load_runs(cells: Sequence[Cell], *, data: str, results: Path) -> list[Run]:
+def load_runs(cells: Sequence[Cell], *, data: str, results: Path) -> dict[str, Run]:
     """Read the results of finished cells, with the test records that they are about.
 
     Args:
-        cells: finished ones.
+        cells: those that may be finished; others are passed over.
         data: where the recordings are.
         results: where the results are.
+
+    Returns:
+        Name of a cell -> its run, in the order of `cells`.
     """
     from ssl_ecg_hf.cli.parsing import parse
     from ssl_ecg_hf.data.source import DataArguments
@@ -201,21 +205,21 @@ def load_runs(cells: Sequence[Cell], *, data: str, results: Path) -> list[Run]:
     from ssl_ecg_hf.evaluation.summary import Run
 
     tests: dict[tuple[str, ...], Any] = {}
-    runs = []
+    runs = {}
     for cell in cells:
+        if not is_finished(cell, results):
+            continue
         if cell.data_words not in tests:
             (arguments,) = parse("reproduce", (DataArguments,), ["--data", data, *cell.data_words])
             tests[cell.data_words] = labelled(arguments.load().splits["test"])
         test = tests[cell.data_words]
         metrics, logits = state_of(cell, results)[:2]
-        runs.append(
-            Run(
-                method=cell.method,
-                label_fraction=cell.label_fraction,
-                seed=cell.seed,
-                metrics=load_metrics(metrics),
-                test=with_logits(test, load_logits(logits, list(test["ecg_id"]))),
-            )
+        runs[cell.name] = Run(
+            method=cell.method,
+            label_fraction=cell.label_fraction,
+            seed=cell.seed,
+            metrics=load_metrics(metrics),
+            test=with_logits(test, load_logits(logits, list(test["ecg_id"]))),
         )
     return runs
 
@@ -254,7 +258,7 @@ def main(argv: list[str]) -> None:
     from ssl_ecg_hf.evaluation.details_table import details_table
     from ssl_ecg_hf.evaluation.report import save_metrics
     from ssl_ecg_hf.evaluation.summary import summarize
-    from ssl_ecg_hf.evaluation.summary_table import overview_table, summary_table
+    from ssl_ecg_hf.evaluation.summary_table import label_fractions, overview_table, summary_table
     from ssl_ecg_hf.files import replacing
 
     table = read_table(arguments.table)
@@ -268,17 +272,17 @@ def main(argv: list[str]) -> None:
     )
     missing = [cell for cell in wanted if not is_finished(cell, results)]
     print(f"{table.name}: {len(table.cells)} runs, {len(missing)} to do", flush=True)
-    # Before hours of training: are the results that are there of these recordings?
-    load_runs(
-        [cell for cell in table.cells if is_finished(cell, results)], data=arguments.data, results=results
-    )
+    # Before hours of training: results that are there, if of other recordings, are refused.
+    loaded = load_runs(table.cells, data=arguments.data, results=results)
     start = perf_counter()
     for cell in tqdm(missing, desc=table.name, unit="run"):
         if perf_counter() - start > 60 * arguments.minutes:
             break
         finish(cell, data=arguments.data, root=arguments.runs / table.name, results=results)
-    finished = [cell for cell in table.cells if is_finished(cell, results)]
-    runs = load_runs(finished, data=arguments.data, results=results)
+    others = [cell for cell in table.cells if cell.name not in loaded]
+    loaded |= load_runs(others, data=arguments.data, results=results)
+    finished = [cell for cell in table.cells if cell.name in loaded]
+    runs = [loaded[cell.name] for cell in finished]
     summary = summarize(runs, table.comparisons, shares=table.shares)
     summary["unfinished"] = len(table.cells) - len(runs)
     summary["pretrainings"] = pretrainings(results)
@@ -289,7 +293,7 @@ def main(argv: list[str]) -> None:
     draw(summary, of_first, finished, results, curves=few)
     text = summary_table(summary)
     pages = {"table.md": text}
-    if len({row["label_fraction"] for row in summary["rows"]}) > 1:
+    if len(label_fractions(summary["rows"])) > 1:
         pages["overview.md"] = overview_table(summary)
     # Its counts of records are those of one test split.
     if table.shares is None and of_first:

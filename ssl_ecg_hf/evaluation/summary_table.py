@@ -8,9 +8,14 @@ from typing import Any
 from ssl_ecg_hf.evaluation.bootstrap import DRAWS
 
 
+def label_fractions(rows: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Return the shares of the labels that a summary's rows have, in ascending order."""
+    return sorted({row["label_fraction"] for row in rows})
+
+
 def _by_fraction(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Methods against label fractions: mean over seeds, the highest in bold."""
-    fractions = sorted({row["label_fraction"] for row in rows})
+    fractions = label_fractions(rows)
     means = {(row["method"], row["label_fraction"]): row["test_auroc"]["mean"] for row in rows}
     best = {fraction: max(mean for (_, f), mean in means.items() if f == fraction) for fraction in fractions}
     seeds = {
@@ -84,7 +89,7 @@ def overview_table(summary: Mapping[str, Any]) -> str:
         for entry in summary["comparisons"]
     }
     if found:
-        fractions = sorted({row["label_fraction"] for row in summary["rows"]})
+        fractions = label_fractions(summary["rows"])
         lines += [
             "",
             "Differences over the seeds that both have, with 95 % intervals; bold: not by chance "
@@ -140,7 +145,7 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         return f"None of the {summary.get('unfinished', 0)} runs of this table is finished yet.\n"
     resplit = summary.get("resplit")
     lines = []
-    if len({row["label_fraction"] for row in summary["rows"]}) > 1:
+    if len(label_fractions(summary["rows"])) > 1:
         lines = [*_by_fraction(summary["rows"]), "", "Each method and fraction by itself:", ""]
     lines += [
         "| method | labels | seeds | test macro AUROC, mean ± std over seeds "

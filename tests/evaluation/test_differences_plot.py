@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -34,11 +36,9 @@ SUMMARY: dict[str, Any] = {
 
 
 def test_a_panel_for_each_control_and_a_line_for_each_method(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, figures_of: Callable[[ModuleType], list[Figure]]
 ) -> None:
-    drawn: list[Figure] = []
-    save = differences_plot.save_png
-    monkeypatch.setattr(differences_plot, "save_png", lambda f, path: (drawn.append(f), save(f, path))[1])
+    drawn = figures_of(differences_plot)
     path = plot_differences(SUMMARY, path=tmp_path / "d.png")
     assert path.read_bytes().startswith(b"\x89PNG")
     first, second = drawn[0].axes

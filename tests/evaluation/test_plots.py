@@ -238,10 +238,8 @@ def test_of_many_classes_the_worst_calibrated_are_drawn(tmp_path):
     assert matplotlib.image.imread(many).shape == matplotlib.image.imread(few).shape
 
 
-def test_a_line_that_ends_early_says_where(tmp_path, monkeypatch):
-    drawn = []
-    save = plots.save_png
-    monkeypatch.setattr(plots, "save_png", lambda figure, path: (drawn.append(figure), save(figure, path))[1])
+def test_a_line_that_ends_early_says_where(tmp_path, figures_of):
+    drawn = figures_of(plots)
     points = [("A", 0.1, 0.8), ("A", 1.0, 0.9), ("B", 0.1, 0.7)]
     plot_label_efficiency(
         [{"method": method, "fraction": fraction, "value": value} for method, fraction, value in points],

@@ -2,6 +2,16 @@ from __future__ import annotations
 
 from ssl_ecg_hf.evaluation.summary_table import overview_table, summary_table
 
+MEANS = [
+    "Test macro AUROC, mean over seeds:",
+    "",
+    "| labels | 1 % | 10 % |",
+    "|---|---|---|",
+    "| seeds | 1 | 3 |",
+    "| SimCLR fine-tuned |  | **0.8800** |",
+    "| From scratch | **0.7500** |  |",
+]
+
 
 def test_a_summary_without_runs() -> None:
     summary = {"rows": [], "comparisons": [], "data": [], "unfinished": 7}
@@ -33,15 +43,7 @@ def test_summary_as_markdown() -> None:
         ],
     }  # fmt: skip
     lines = summary_table(summary).splitlines()
-    assert lines[:7] == [
-        "Test macro AUROC, mean over seeds:",
-        "",
-        "| labels | 1 % | 10 % |",
-        "|---|---|---|",
-        "| seeds | 1 | 3 |",
-        "| SimCLR fine-tuned |  | **0.8800** |",
-        "| From scratch | **0.7500** |  |",
-    ]
+    assert lines[:7] == MEANS
     lines = lines[10:]
     assert (
         lines[3] == "| SimCLR fine-tuned | 10 % | 3 | 0.8800 ± 0.0034 | 0.8715 to 0.8884 | 0.750 | 0.8800 |"
@@ -74,13 +76,7 @@ def test_summary_as_markdown() -> None:
     ) in summary_table(summary)
     summary["unfinished"] = 3
     assert overview_table(summary).splitlines() == [
-        "Test macro AUROC, mean over seeds:",
-        "",
-        "| labels | 1 % | 10 % |",
-        "|---|---|---|",
-        "| seeds | 1 | 3 |",
-        "| SimCLR fine-tuned |  | **0.8800** |",
-        "| From scratch | **0.7500** |  |",
+        *MEANS,
         "",
         "Differences over the seeds that both have, with 95 % intervals; bold: not by chance "
         "(p < 0.05 after Holm's correction):",
