@@ -16,7 +16,7 @@ TABLE_KEYS = {
 RESPLIT_KEYS = {"shares"}
 PRETRAINING_KEYS = {"recipe", "set", "seeds"}
 ROBUSTNESS_KEYS = {"methods", "label_fraction", "seed"}
-METHOD_KEYS = {"title", "recipe", "set", "at", "pretrained"}
+METHOD_KEYS = {"title", "row", "column", "recipe", "set", "at", "pretrained"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +81,14 @@ class ExperimentTable:
         comparisons: pairs of titles (method, control).
         shares: of train, validation and test, into which each seed divides the recordings anew; None: all
             seeds have the same test recordings.
+        places: title of a method -> its row and column, where the methods form a grid.
     """
 
     name: str
     cells: tuple[Cell, ...]
     comparisons: tuple[tuple[str, str], ...]
     shares: tuple[float, ...] | None
+    places: Mapping[str, tuple[str, str]]
 
 
 def _checked(entry: Any, known: set[str], *, needed: set[str], where: str) -> dict[str, Any]:
@@ -102,6 +104,14 @@ def _checked(entry: Any, known: set[str], *, needed: set[str], where: str) -> di
 def _check_known(found: Iterable[Any], known: Collection[Any], *, where: str) -> None:
     if unknown := [entry for entry in found if entry not in known]:
         raise ValueError(f"{where} names {unknown}; known are {list(known)}")
+
+
+def _method(entry: Any, *, where: str) -> dict[str, Any]:
+    """Check a method; its place in a grid is its title, where it has one."""
+    if isinstance(entry, Mapping) and ("row" in entry or "column" in entry):
+        method = _checked(entry, METHOD_KEYS - {"title"}, needed={"row", "column", "recipe"}, where=where)
+        return {"title": f"{method['row']}, {method['column']}", **method}
+    return _checked(entry, METHOD_KEYS, needed={"title", "recipe"}, where=where)
 
 
 def _check_names(table: Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]]) -> None:
@@ -186,10 +196,12 @@ def read_table(path: Path) -> ExperimentTable:
     (optional), fewer seeds at some fractions; `pretraining`, per key a recipe, or a mapping of `recipe`,
     `set` (options that differ from it) and `seeds` (fewer pretrainings than seeds, used in turn); `methods`,
     per key `title`, `recipe`, and optionally `pretrained` (key of a pretraining), `set`, and `at` (options
-    that differ at a label fraction); `comparisons`, pairs of methods; `robustness`, the `methods` that are
-    also measured on bad recordings, at one `label_fraction` and `seed`; `data`, options of the data for all
-    runs and their evaluation, such as `label_set`; `resplit`, the `shares` of train, validation and test into
-    which every seed divides the patients anew (repeated random sub-sampling), for its pretrainings, too.
+    that differ at a label fraction), with `row` and `column` in place of the title where the methods form a
+    grid, such as encoders against what is done with them; `comparisons`, pairs of methods; `robustness`, the
+    `methods` that are also measured on bad recordings, at one `label_fraction` and `seed`; `data`, options of
+    the data for all runs and their evaluation, such as `label_set`; `resplit`, the `shares` of train,
+    validation and test into which every seed divides the patients anew (repeated random sub-sampling), for
+    its pretrainings, too.
     Recipes are named relative to it.
 
     Args:
@@ -202,10 +214,7 @@ def read_table(path: Path) -> ExperimentTable:
     needed = TABLE_KEYS - {"seeds_at", "comparisons", "robustness", "data", "resplit"}
     table = _checked(content, TABLE_KEYS, needed=needed, where=f"table {path}")
     pretrainings = _pretrainings(table, path.parent)
-    methods = {
-        key: _checked(entry, METHOD_KEYS, needed={"title", "recipe"}, where=f"method {key!r}")
-        for key, entry in table["methods"].items()
-    }
+    methods = {key: _method(entry, where=f"method {key!r}") for key, entry in table["methods"].items()}
     for key, method in methods.items():
         if (wanted := method.get("pretrained")) not in {None, *pretrainings}:
             raise ValueError(f"method {key!r} wants pretraining {wanted!r}; known are {sorted(pretrainings)}")
@@ -235,4 +244,9 @@ def read_table(path: Path) -> ExperimentTable:
     comparisons = tuple(
         (methods[first]["title"], methods[second]["title"]) for first, second in table.get("comparisons", [])
     )
-    return ExperimentTable(name=table["name"], cells=cells, comparisons=comparisons, shares=_shares(table))
+    places = {
+        method["title"]: (method["row"], method["column"]) for method in methods.values() if "row" in method
+    }
+    return ExperimentTable(
+        name=table["name"], cells=cells, comparisons=comparisons, shares=_shares(table), places=places
+    )

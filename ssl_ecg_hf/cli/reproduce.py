@@ -73,14 +73,32 @@ def describe_pretraining(folder: Path) -> dict[str, Any]:
 
 
 def pretrainings(results: Path) -> list[dict[str, Any]]:
-    """Return name, time in s and, where it was noted, the encoder's size of each finished pretraining."""
+    """Return name, time in s and recordings/s of each finished pretraining, and the encoder's size if noted.
+
+    The time is all of it, evaluations of the validation split included.
+    """
     found = []
     for path in sorted(results.glob("pretrained-*.json")):
         known = json.loads(path.read_text(encoding="utf-8"))
-        entry = {"name": path.stem.removeprefix("pretrained-")}
-        entry |= {key: known[key] for key in ("seconds", "encoder_parameters") if key in known}
+        batch = known["recipe"]["batch"]
+        entry = {"name": path.stem.removeprefix("pretrained-"), "seconds": known["seconds"]}
+        if known["evaluations"]:
+            recordings = known["evaluations"][-1]["step"] * batch["recordings"] * batch["processes"]
+            entry["recordings_per_second"] = recordings / known["seconds"]
+        if "encoder_parameters" in known:
+            entry["encoder_parameters"] = known["encoder_parameters"]
         found.append(entry)
     return found
+
+
+def places(table: ExperimentTable) -> list[dict[str, Any]]:
+    """Return row, column, title and pretraining (name or None) of each method that has a place in a grid."""
+    entries = []
+    for method, (row, column) in table.places.items():
+        used = next(cell.pretraining for cell in table.cells if cell.method == method)
+        name = None if used is None else used.name.removeprefix("pretrained-")
+        entries.append({"row": row, "column": column, "method": method, "pretraining": name})
+    return entries
 
 
 def state_of(cell: Cell, results: Path) -> list[Path]:
@@ -286,6 +304,7 @@ def main(argv: list[str]) -> None:
     summary = summarize(runs, table.comparisons, shares=table.shares)
     summary["unfinished"] = len(table.cells) - len(runs)
     summary["pretrainings"] = pretrainings(results)
+    summary["grid"] = places(table)
     save_metrics(results / "summary.json", summary)
     first = table.cells[0].label_fraction
     of_first = [run for run in runs if run.label_fraction == first]

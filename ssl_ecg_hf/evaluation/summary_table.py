@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ssl_ecg_hf.evaluation.bootstrap import DRAWS
+from ssl_ecg_hf.evaluation.grid_table import grid_table
 
 
 def label_fractions(rows: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -145,7 +146,9 @@ def summary_table(summary: Mapping[str, Any]) -> str:
         return f"None of the {summary.get('unfinished', 0)} runs of this table is finished yet.\n"
     resplit = summary.get("resplit")
     lines = []
-    if len(label_fractions(summary["rows"])) > 1:
+    if summary.get("grid"):
+        lines = [grid_table(summary), "Each method by itself:", ""]
+    elif len(label_fractions(summary["rows"])) > 1:
         lines = [*_by_fraction(summary["rows"]), "", "Each method and fraction by itself:", ""]
     lines += [
         "| method | labels | seeds | test macro AUROC, mean ± std over seeds "
@@ -178,6 +181,7 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     lines += [_sentence(entry) for entry in summary["comparisons"]]
     lines += ["", " ".join([_tested_on(summary), *summary["data"]])]
     lines += _unfinished(summary)
-    if spent := summary.get("pretrainings"):
+    spent = summary.get("pretrainings")
+    if spent and not summary.get("grid"):  # whose rows say it
         lines += ["", _times(spent)]
     return "\n".join(lines) + "\n"

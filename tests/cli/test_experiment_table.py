@@ -100,6 +100,17 @@ def test_each_seed_divides_the_recordings_of_its_pretraining_and_cells_alike(tmp
             assert cell.pretraining.data_words == cell.data_words
 
 
+def test_a_place_in_a_grid_is_the_title(tmp_path: Path) -> None:
+    content = copy.deepcopy(TABLE)
+    del content["methods"]["byol"]["title"]
+    content["methods"]["byol"] |= {"row": "BYOL", "column": "fine-tuned"}
+    table = read_table(write(tmp_path, content))
+    assert table.places == {"BYOL, fine-tuned": ("BYOL", "fine-tuned")}
+    assert table.comparisons == (("BYOL, fine-tuned", "Scratch"),)
+    assert {cell.method for cell in table.cells} == {"BYOL, fine-tuned", "Scratch"}
+    assert read_table(write(tmp_path, TABLE)).places == {}
+
+
 def test_data_are_as_ever_where_a_table_says_nothing_of_them(tmp_path: Path) -> None:
     table = read_table(write(tmp_path, TABLE))
     assert table.shares is None
@@ -130,6 +141,12 @@ def test_every_table_of_the_repository_is_valid(path: Path, tmp_path: Path) -> N
             ("methods", "byol", "pretrained"),
             "jepa",
             r"'jepa'; known are \['byol', 'simclr'\]",
+        ),
+        (("methods", "byol", "row"), "BYOL", r"method 'byol' lacks \['column'\]"),
+        (
+            ("methods", "byol"),
+            {"title": "BYOL", "row": "BYOL", "column": "frozen", "recipe": "probe.yaml"},
+            r"method 'byol' has unknown keys \['title'\]; known are \['at', 'column'",
         ),
         (("pretraining", "byol", "recipe"), None, r"pretraining 'byol' lacks \['recipe'\]"),
         (("seeds_at", 0.5), [0], r"seeds_at names \[0.5\]; known are \[0.1, 1.0\]"),
