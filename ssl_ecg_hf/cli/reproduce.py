@@ -80,11 +80,10 @@ def pretrainings(results: Path) -> list[dict[str, Any]]:
     found = []
     for path in sorted(results.glob("pretrained-*.json")):
         known = json.loads(path.read_text(encoding="utf-8"))
-        batch = known["recipe"]["batch"]
         entry = {"name": path.stem.removeprefix("pretrained-"), "seconds": known["seconds"]}
         if known["evaluations"]:
-            recordings = known["evaluations"][-1]["step"] * batch["recordings"] * batch["processes"]
-            entry["recordings_per_second"] = recordings / known["seconds"]
+            seen = known["evaluations"][-1]["epoch"] * known["recipe"]["dataset"]["records"]["train"]
+            entry["recordings_per_second"] = seen / known["seconds"]
         if "encoder_parameters" in known:
             entry["encoder_parameters"] = known["encoder_parameters"]
         found.append(entry)
@@ -113,14 +112,17 @@ def is_finished(cell: Cell, results: Path) -> bool:
 
 
 def finish(cell: Cell, *, data: str, root: Path, results: Path) -> None:
-    """Run a cell and keep its results; with them it never runs again, on any machine."""
+    """Run a cell and keep its results; with them it never runs again, on any machine.
+
+    A pretraining is described once, by the run that made it.
+    """
     from ssl_ecg_hf.evaluation.predictions import load_predictions, save_logits
     from ssl_ecg_hf.evaluation.report import load_metrics, save_metrics
     from ssl_ecg_hf.files import write_json
 
     checkpoint = pretrain_once(cell.pretraining, data=data, root=root)
-    if checkpoint is not None:
-        write_json(results / f"{checkpoint.name}.json", describe_pretraining(checkpoint))
+    if checkpoint is not None and not (description := results / f"{checkpoint.name}.json").is_file():
+        write_json(description, describe_pretraining(checkpoint))
     folder = run_cell(cell, checkpoint, data=data, root=root)
     metrics, logits, *robustness = state_of(cell, results)
     for path in robustness:

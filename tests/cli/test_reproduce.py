@@ -11,7 +11,7 @@ import yaml
 
 from ssl_ecg_hf.cli import main
 from ssl_ecg_hf.cli.experiment_table import ExperimentTable, read_table
-from ssl_ecg_hf.cli.reproduce import wanted_cells
+from ssl_ecg_hf.cli.reproduce import places, pretrainings, wanted_cells
 from ssl_ecg_hf.data.source import load_recordings
 from ssl_ecg_hf.data.splits import labelled
 
@@ -56,6 +56,38 @@ def test_methods_seeds_and_fractions_restrict_what_is_run(table: ExperimentTable
 def test_what_a_table_lacks_is_named(table: ExperimentTable, wanted: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         wanted_cells(table, **wanted)
+
+
+def test_a_grid_names_the_pretraining_of_each_place(tmp_path: Path) -> None:
+    content = {
+        "name": "t", "seeds": [0, 1], "label_fractions": [0.1],
+        "pretraining": {"byol": {"recipe": "byol.yaml", "seeds": [3]}},
+        "methods": {
+            "random": {"row": "Random", "column": "frozen", "recipe": "r.yaml"},
+            "byol": {"row": "BYOL", "column": "frozen", "recipe": "r.yaml", "pretrained": "byol"},
+            "scratch": {"title": "Scratch", "recipe": "r.yaml"},
+        },
+    }  # fmt: skip
+    path = tmp_path / "table.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    assert places(read_table(path)) == [
+        {"row": "Random", "column": "frozen", "method": "Random, frozen", "pretraining": None},
+        {"row": "BYOL", "column": "frozen", "method": "BYOL, frozen", "pretraining": "byol-seed3"},
+    ]
+
+
+def test_what_a_pretraining_cost(tmp_path: Path) -> None:
+    known: dict[str, Any] = {
+        "seconds": 20.0, "evaluations": [{"epoch": 1.0}, {"epoch": 2.5}],
+        "recipe": {"dataset": {"records": {"train": 512}}}, "encoder_parameters": 7,
+    }  # fmt: skip
+    (tmp_path / "pretrained-byol-seed3.json").write_text(json.dumps(known), encoding="utf-8")
+    of_old = {key: known[key] for key in ("seconds", "recipe")} | {"evaluations": []}
+    (tmp_path / "pretrained-simclr-seed0.json").write_text(json.dumps(of_old), encoding="utf-8")
+    assert pretrainings(tmp_path) == [
+        {"name": "byol-seed3", "seconds": 20.0, "recordings_per_second": 64.0, "encoder_parameters": 7},
+        {"name": "simclr-seed0", "seconds": 20.0},
+    ]
 
 
 @pytest.mark.slow
