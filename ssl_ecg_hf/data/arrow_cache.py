@@ -6,8 +6,9 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from itertools import chain, count, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock
 
@@ -15,16 +16,24 @@ MANIFEST = "manifest.json"
 BAD_RECORDS = "bad_records.txt"
 
 
+class ArrowCache(NamedTuple):
+    """A cache that is there whole: its folder and what is noted in it."""
+
+    folder: Path
+    notes: dict[str, Any]
+
+
 def open_cache(
     cache: Path, write: Callable[[Path], Mapping[str, Any]], read_again: Callable[[str], str | None]
-) -> dict[str, Any]:
-    """Build a cache unless it is there whole, and return what is noted in it.
+) -> ArrowCache:
+    """Build a cache unless it is there whole, and return it.
 
     Several processes may call this at once: one builds, the others wait. The cache appears under its name
-    by a rename, complete.
+    by a rename, complete, and stays as it is: others may have it open.
 
     Recordings that could not be read are tried again: a missing module, missing rights or a failing disk are
-    no part of what the name of the cache is made from. If one can be read by now, the cache is built anew.
+    no part of what the name of the cache is made from. If one can be read by now, another is built beside it,
+    with ``-2`` at the end of its name, and so on.
 
     Args:
         cache: folder of the cache; its name should carry a hash of all that it is built from.
@@ -33,33 +42,39 @@ def open_cache(
         read_again: returns why the recording of this file still cannot be read, None where it can.
 
     Returns:
-        The notes, with the reasons of now.
+        The newest cache; its notes have the reasons of now.
     """
     cache.parent.mkdir(parents=True, exist_ok=True)
-    notes = _current_notes(cache, read_again)
-    if notes is None:
+    found, _ = _look(cache, read_again)
+    if found is None:
         with FileLock(cache.with_name(f"{cache.name}.lock")):
-            notes = _current_notes(cache, read_again)  # of another process that was building
-            if notes is None:
-                notes = _build(cache, write)
-    return notes
+            found, place = _look(cache, read_again)  # another process may have built it meanwhile
+            if found is None:
+                found = ArrowCache(place, _build(place, write))
+    return found
 
 
-def _current_notes(cache: Path, read_again: Callable[[str], str | None]) -> dict[str, Any] | None:
-    """Return the notes; None where the cache is not whole, or lacks a recording that can be read by now."""
+def _look(cache: Path, read_again: Callable[[str], str | None]) -> tuple[ArrowCache | None, Path]:
+    """Return the newest cache, None if it will not do, and the folder where one that does belongs."""
+    names = chain([cache], (cache.with_name(f"{cache.name}-{number}") for number in count(2)))
+    newest, following = next(pair for pair in pairwise(names) if not pair[1].exists())
+    notes = _whole_notes(newest)
+    if notes is None:
+        return None, newest
+    reasons = [(file, read_again(file)) for file, _ in notes["bad"]]
+    if any(reason is None for _, reason in reasons):
+        return None, following
+    return ArrowCache(newest, {**notes, "bad": reasons}), newest
+
+
+def _whole_notes(cache: Path) -> dict[str, Any] | None:
+    """Return the notes of a cache; None where it is not whole."""
     try:
-        notes = json.loads((cache / MANIFEST).read_text(encoding="utf-8"))
+        notes: dict[str, Any] = json.loads((cache / MANIFEST).read_text(encoding="utf-8"))
         whole = all((cache / name).stat().st_size == size for name, size in notes["bytes"].items())
     except (OSError, ValueError, KeyError):
         return None
-    if not whole:
-        return None
-    bad = []
-    for file, _ in notes["bad"]:
-        if (reason := read_again(file)) is None:
-            return None
-        bad.append((file, reason))
-    return {**notes, "bad": bad}
+    return notes if whole else None
 
 
 def _build(cache: Path, write: Callable[[Path], Mapping[str, Any]]) -> dict[str, Any]:
@@ -69,7 +84,8 @@ def _build(cache: Path, write: Callable[[Path], Mapping[str, Any]]) -> dict[str,
     try:
         notes = write(building)
         lines = [f"{file}\t{reason}\n" for file, reason in notes["bad"]]
-        (building / BAD_RECORDS).write_text("".join(lines), encoding="utf-8")
+        # Names of files may hold bytes that are no text.
+        (building / BAD_RECORDS).write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
         sizes = {path.name: path.stat().st_size for path in sorted(building.glob("*.arrow"))}
         manifest = {"bytes": sizes, **notes}
         (building / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")

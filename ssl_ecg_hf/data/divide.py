@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from datasets import Dataset, DatasetDict, concatenate_datasets
@@ -18,6 +19,32 @@ def knows_patients(recordings: Dataset) -> bool:
         return False
     column = recordings.data.column("patient_id")
     return bool(column.null_count < len(column))
+
+
+def _known_patients(recordings: Dataset) -> set[int | float | str]:
+    """Return the patients that are named; a NaN is none, and not equal to itself."""
+    return {patient for patient in recordings["patient_id"] if patient is not None and patient == patient}
+
+
+def check_apart(splits: DatasetDict) -> None:
+    """Refuse splits that share patients: a model would be measured on whom it was trained on.
+
+    Args:
+        splits: with or without ``patient_id``; recordings of unknown patients are not looked at.
+
+    Raises:
+        ValueError: if a patient is in two splits.
+    """
+    if not all("patient_id" in split.column_names for split in splits.values()):
+        return
+    known = {name: _known_patients(split) for name, split in splits.items()}
+    for first, second in combinations(known, 2):
+        if shared := sorted(known[first] & known[second], key=str):
+            shown = ", ".join(map(str, shared[:5])) + (" ..." if len(shared) > 5 else "")
+            raise ValueError(
+                f"{len(shared)} patients are in {first} and in {second} (patient_id {shown}); divide the "
+                "recordings by patient, e.g. with --split_seed 0, or correct the ids"
+            )
 
 
 def held_out(splits: DatasetDict) -> dict[str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict, load_from_disk
 from numpy.typing import NDArray
 
-from .divide import divide, divide_anew, held_out, knows_patients
+from .divide import check_apart, divide, divide_anew, held_out, knows_patients
 from .label_sets import (
     NORMAL_ABNORMAL,
     NORMAL_ABNORMAL_OF_SUPERCLASSES,
@@ -158,7 +158,7 @@ def load_saved_dataset(folder: str, class_names: tuple[str, ...]) -> Loaded:
         ) from error
     if missing := [name for name in ("train", "validation", "test") if name not in splits]:
         raise ValueError(f"the dataset in {folder!r} has splits {sorted(splits)}; missing: {missing}")
-    description = {"name": Path(folder).name, "simulated": False}
+    description = {"name": Path(folder).resolve().name, "simulated": False, "held_out": held_out(splits)}
     return Loaded(splits=splits, class_names=class_names, description=description)
 
 
@@ -173,7 +173,8 @@ def divided(
         shares: of train, validation and test.
 
     Raises:
-        ValueError: if shares are given for recordings that stay as they are divided, or do not fit.
+        ValueError: if shares are given for recordings that stay as they are divided, or do not fit, or their
+            splits share patients.
     """
     if seed is None and found.splits is not None:
         if tuple(shares) != SHARES:
@@ -181,6 +182,7 @@ def divided(
                 f"--split_shares {list(shares)} has no effect on recordings that are divided already; give "
                 "--split_seed to divide them anew"
             )
+        check_apart(found.splits)
         return found.splits, {}
     seed = seed or 0
     if found.pool is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from datasets import Dataset, DatasetDict, NamedSplit
 
+from .arrow_cache import BAD_RECORDS
 from .label_sets import SUPERDIAGNOSTIC, LabelSet, check_label_set, read_label_set
 from .labels import read_scp_statements, read_statements
 from .ptbxl_cache import cache_key, open_ptbxl_cache
@@ -126,17 +127,16 @@ def load_ptbxl(
     rows = read_database(tables[0], sampling_rate=sampling_rate)
     statements = read_scp_statements(tables[1])
     home = Path(cache_dir).expanduser() if cache_dir is not None else default_cache_dir()
-    cache = home / f"ptbxl-{sampling_rate}hz-{cache_key(root, tables, rows, sampling_rate)}"
-    bad = open_ptbxl_cache(
-        cache,
+    cache, notes = open_ptbxl_cache(
+        home / f"ptbxl-{sampling_rate}hz-{cache_key(root, tables, rows, sampling_rate)}",
         root,
         rows,
         statements=statements,
         sampling_rate=sampling_rate,
         num_workers=num_workers or os.cpu_count() or 1,
     )
-    if bad:
-        message = _describe(bad, len(rows), root, cache / "bad_records.txt")
+    if bad := notes["bad"]:
+        message = _describe(bad, len(rows), root, cache / BAD_RECORDS)
         if len(bad) == len(rows):
             raise PtbxlError(
                 f"{message}\nNo recording at {sampling_rate} Hz can be read: check the folder, or get the "

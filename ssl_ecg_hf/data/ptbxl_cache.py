@@ -15,7 +15,7 @@ import pyarrow as pa
 from datasets.utils import tqdm
 from numpy.typing import NDArray
 
-from .arrow_cache import open_cache
+from .arrow_cache import ArrowCache, open_cache
 from .format16 import lead_order, parse_header, read_format16
 from .labels import superclass_labels
 from .ptbxl_tables import SPLIT_FOLDS, PtbxlRow, parse_scp_codes
@@ -185,8 +185,8 @@ def open_ptbxl_cache(
     statements: dict[str, str],
     sampling_rate: int,
     num_workers: int,
-) -> list[tuple[str, str]]:
-    """Build the cache unless it is there, and return the recordings that cannot be read.
+) -> ArrowCache:
+    """Build the cache unless it is there, see :func:`open_cache`.
 
     Args:
         cache: folder of the cache; its name carries :func:`cache_key`.
@@ -197,12 +197,11 @@ def open_ptbxl_cache(
         num_workers: threads that read.
 
     Returns:
-        ``(file, reason)`` of every recording left out.
+        It, with ``(file, reason)`` of every recording left out under ``"bad"``.
     """
     of_file = {row.file: row for row in rows}
-    content = open_cache(
+    return open_cache(
         cache,
         lambda target: {"bad": _write_cache(target, folder, rows, statements, sampling_rate, num_workers)},
         lambda file: _reason(folder, of_file[file], sampling_rate),
     )
-    return [(file, reason) for file, reason in content["bad"]]

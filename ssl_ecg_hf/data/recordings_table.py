@@ -12,7 +12,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .patients import table_patient
 from .ptbxl_tables import SPLIT_FOLDS
+from .recording_files import identity
 
 T = TypeVar("T")
 
@@ -20,7 +22,7 @@ TABLE = "recordings.csv"
 FILE = "file"
 KNOWN_COLUMNS: dict[str, str] = {
     FILE: "the recording, relative to the folder",
-    "patient_id": "recordings of one patient are kept together",
+    "patient_id": "recordings of one patient are kept together; where it is empty, what the file says counts",
     "age": "years",
     "sex": "male or female",
     "split": "train, validation or test",
@@ -40,7 +42,7 @@ _SHOWN = 20
 class TableRow(NamedTuple):
     """One recording: age in years, sampling rate in Hz; None where the table does not say.
 
-    Labels that are all 0 are labels: the recording has none of the findings.
+    Labels that are all 0 are labels: the recording has none of the findings. A patient "7.0" is "7".
     """
 
     line: int
@@ -85,8 +87,8 @@ def read_recordings_table(path: Path, *, class_names: Sequence[str] = ()) -> Rec
             all that are not among ``KNOWN_COLUMNS``.
 
     Raises:
-        ValueError: if a column is missing, a cell cannot be understood, a file or the patients of a split
-            occur twice; up to 20 lines are named.
+        ValueError: if a column is missing, a cell cannot be understood, a recording occurs twice, if under
+            another name, or a patient in two splits; up to 20 lines are named.
     """
     header, cells = _read_cells(path)
     names = tuple(class_names) or tuple(name for name in header if name not in KNOWN_COLUMNS)
@@ -107,7 +109,8 @@ def read_recordings_table(path: Path, *, class_names: Sequence[str] = ()) -> Rec
         except ValueError as error:
             problems.append(f"line {line}: {error}")
     _refuse(path, problems, total=len(cells))
-    _refuse(path, _repeated_files(rows), total=len(cells))
+    _refuse(path, _repeated_recordings(path.parent, rows), total=len(cells))
+    _refuse(path, _ambiguous_patients(rows), total=len(cells))
     column = next((name for name in ("split", "fold") if name in header), None)
     if column is not None:
         _refuse(path, _torn_patients(rows), total=len(cells))
@@ -172,7 +175,7 @@ def _parse(line: int, row: Mapping[str, str], class_names: Sequence[str]) -> Tab
         line=line,
         file=row[FILE],
         labels=_row_labels(row, class_names),
-        patient=cell("patient_id", str),
+        patient=cell("patient_id", table_patient),
         age=cell("age", lambda text: _positive("age", text)),
         sex=cell("sex", _sex),
         split=split,
@@ -231,12 +234,24 @@ def _positive(name: str, text: str) -> float:
     return value
 
 
-def _repeated_files(rows: Sequence[TableRow]) -> list[str]:
-    first: dict[str, int] = {}
+def _repeated_recordings(folder: Path, rows: Sequence[TableRow]) -> list[str]:
+    first: dict[object, TableRow] = {}
     return [
-        f"line {row.line}: {row.file} stands in line {first[row.file]} already"
+        f"line {row.line}: {row.file} is the recording of line {before.line} ({before.file}) already"
         for row in rows
-        if first.setdefault(row.file, row.line) != row.line
+        if (before := first.setdefault(identity(folder / row.file), row)) is not row
+    ]
+
+
+def _ambiguous_patients(rows: Sequence[TableRow]) -> list[str]:
+    first: dict[int, TableRow] = {}
+    return [
+        f"line {row.line}: patient {row.patient!r} here and {before.patient!r} in line {before.line} may be "
+        "one or two; write the same patient in the same way, and different ones differently"
+        for row in rows
+        if row.patient is not None
+        and row.patient.isdecimal()
+        and (before := first.setdefault(int(row.patient), row)).patient != row.patient
     ]
 
 

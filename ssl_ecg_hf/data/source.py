@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 
 from .label_sets import LABEL_SETS, SUPERDIAGNOSTIC
 from .loaders import divided, load_own_folder, load_ptbxl_folder, load_saved_dataset, load_simulated
@@ -37,14 +37,17 @@ class Recordings:
     class_meanings: Mapping[str, str] = field(default_factory=dict)
 
 
-def _sampling_rate(train: Dataset, *, otherwise: float) -> float:
+def _sampling_rate(splits: DatasetDict, *, otherwise: float) -> float:
     """Return the rate that the recordings state (Hz), else that of the arguments."""
-    if "sampling_rate" not in train.column_names or not len(train):
-        return otherwise
-    rates = np.unique(numeric_column(train, "sampling_rate"))
-    if len(rates) != 1:
-        raise ValueError(f"the train split mixes sampling rates {rates[:5].tolist()} Hz; resample it to one")
-    return float(rates[0])
+    stated = {
+        name: np.unique(numeric_column(split, "sampling_rate")).tolist()
+        for name, split in splits.items()
+        if "sampling_rate" in split.column_names and len(split)
+    }
+    rates = sorted({rate for found in stated.values() for rate in found})
+    if len(rates) > 1:
+        raise ValueError(f"the recordings have several sampling rates, {stated} Hz; resample them to one")
+    return float(rates[0]) if rates else otherwise
 
 
 def _check_class_names(splits: DatasetDict, class_names: tuple[str, ...], data: str) -> None:
@@ -132,7 +135,7 @@ def load_recordings(
         description={
             **found.description,
             **division,
-            "sampling_rate": _sampling_rate(splits["train"], otherwise=float(sampling_rate)),
+            "sampling_rate": _sampling_rate(splits, otherwise=float(sampling_rate)),
             "records": {name: len(split) for name, split in splits.items()},
         },
         class_meanings=found.class_meanings,

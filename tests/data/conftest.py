@@ -70,7 +70,7 @@ class FakePtbxl:
     def _row(self, ecg_id: int) -> dict[str, str]:
         return {
             "ecg_id": str(ecg_id),
-            "patient_id": "" if ecg_id % 7 == 0 else f"{1000 + ecg_id // 2}.0",
+            "patient_id": "" if ecg_id % 7 == 0 else f"{1000 + (ecg_id - 1) % 10}.0",
             "age": "300.0" if ecg_id == 3 else "" if ecg_id == 4 else f"{40 + ecg_id}.0",
             "sex": "" if ecg_id == 5 else str(ecg_id % 2),
             "scp_codes": self.codes[ecg_id % 4],

@@ -4,7 +4,8 @@ import csv
 import logging
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -285,11 +286,100 @@ def test_patients_keep_their_numbers_where_they_have_some(folder: Folder) -> Non
     folder.write()
     found = {row["ecg_id"]: row["patient_id"] for split in folder.load().splits.values() for row in split}
     assert [found[number] for number in (1, 4, 5, 6, 20)] == [None, None, 1002, 1002, 1009]
-    folder.rows[4]["patient_id"] = "007"
-    folder.rows[5]["patient_id"] = "7"
+
+
+def found_patients(folder: Folder) -> dict[int, int | None]:
+    return {row["ecg_id"]: row["patient_id"] for split in folder.load().splits.values() for row in split}
+
+
+@pytest.fixture
+def stating(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], str | None]], None]:
+    """Let the files state a patient."""
+
+    def state(patient_of: Callable[[str], str | None]) -> None:
+        def read(path: Path, **options: Any) -> EcgRecord:
+            return replace(read_ecg(path, **options), patient_id=patient_of(path.stem))
+
+        monkeypatch.setattr(module, "read_ecg", read)
+
+    return state
+
+
+def test_patients_that_the_files_name_count_where_the_table_is_silent(
+    folder: Folder, stating: Callable[[Callable[[str], str | None]], None]
+) -> None:
+    for number, row in enumerate(folder.rows):
+        row["patient_id"] = "7" if number == 0 else ""
     folder.write()
-    found = {row["ecg_id"]: row["patient_id"] for split in folder.load().splits.values() for row in split}
-    assert [found[number] for number in (5, 6, 7, 8)] == [0, 1, 2, 2]
+    stating(lambda stem: None if stem == "19" else f"Q{int(stem) // 2}")
+    recordings = folder.load()
+    assert recordings.description["split"] == "80/10/10 % of all recordings by patient, seed 0"
+    assert found_patients(folder) == {1: 7, 2: 7, **{n: 8 + (n - 1) // 2 for n in range(3, 20)}, 20: None}
+    of_split = [set(split["patient_id"]) - {None} for split in recordings.splits.values()]
+    assert sum(map(len, of_split)) == 10
+    for number, row in enumerate(folder.rows):
+        row["split"] = "train" if number < 13 else "validation" if number < 17 else "test"
+    folder.write()
+    with pytest.raises(ValueError, match=r"1 patients are in train and in validation \(patient_id 14\)"):
+        folder.load()
+
+
+def test_one_patient_in_all_files_is_a_placeholder(
+    folder: Folder, stating: Callable[[Callable[[str], str | None]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    for row in folder.rows:
+        row["patient_id"] = ""
+    folder.write()
+    stating(lambda stem: "ECG ROOM 3")
+    assert folder.load().description["split"].endswith("by recording, since no patient is known, seed 0")
+    assert "name the same one: taken for a placeholder; say in the column patient_id" in caplog.text
+
+
+def test_what_the_readers_say_is_passed_on(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def read(path: Path, **options: Any) -> EcgRecord:
+        record = read_ecg(path, **options)
+        notes = (f"{path.stem} rhythm series found; only the first is read",)
+        dropped = ("RESP",) if path.stem == "4" else ()
+        return replace(record, source=replace(record.source, notes=notes, dropped=dropped))
+
+    monkeypatch.setattr(module, "read_ecg", read)
+    folder.load()
+    assert (
+        "20 of 20 recordings: 0 rhythm series found; only the first is read (the first: 0.csv)" in caplog.text
+    )
+    assert "1 of 20 recordings: channels left out: RESP (the first: 4.npy)" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["record.hea", "record", "signals.dat"])
+def test_a_signal_file_of_another_name_belongs_to_its_recording(name: str, folder: Folder) -> None:
+    signal = np.rint(1000 * wave(3)).astype("<i2")
+    lines = [
+        f"signals.dat 16 1000 16 0 {row[0]} {row.sum(dtype=np.int16)} 0 {lead}"
+        for lead, row in zip(STANDARD_LEADS, signal, strict=True)
+    ]
+    (folder.path / "record.hea").write_text("\n".join(["record 12 100 1000", *lines, ""]))
+    signal.T.tofile(folder.path / "signals.dat")
+    if name == "signals.dat":
+        (folder.path / "record.hea").rename(folder.path / "signals.hea")
+    folder.rows[0]["file"] = name
+    folder.write()
+    (row,) = [row for split in folder.load().splits.values() for row in split if row["ecg_id"] == 1]
+    assert np.array_equal(row["signal_uv"], signal)
+    signal[:, 1:] = signal[:, :0:-1].copy()  # with the same first values and checksums
+    signal.T.tofile(folder.path / "signals.dat")
+    (row,) = [row for split in folder.load().splits.values() for row in split if row["ecg_id"] == 1]
+    assert np.array_equal(row["signal_uv"], signal)
+
+
+def test_a_record_under_two_names_is_one(folder: Folder) -> None:
+    (folder.path / "0.hea").write_text("0 1 100 1000\n0.dat 16 1000 16 0 0 0 0 I\n")
+    (folder.path / "0.dat").write_bytes(bytes(2000))
+    folder.rows[0]["file"], folder.rows[1]["file"] = "0.hea", "0.dat"
+    folder.write()
+    with pytest.raises(ValueError, match=r"line 3: 0.dat is the recording of line 2 \(0.hea\) already"):
+        folder.load()
 
 
 @pytest.mark.real_data

@@ -78,7 +78,10 @@ def test_folds_are_those_of_ptbxl(tmp_path: Path) -> None:
             r"2 of 2 rows of .* not valid:\n  line 2: .* '2'.*\n  line 3: column 'A' holds 'x'",
         ),
         ("file,A\n,1\n", r"line 2: file is empty"),
-        ("file,A\na,1\n\na,0\n", r"line 4: a stands in line 2 already"),
+        ("file,A\na,1\n\na,0\n", r"line 4: a is the recording of line 2 \(a\) already"),
+        ("file,A\na,1\n./b/../a,0\n", r"line 3: ./b/../a is the recording of line 2 \(a\) already"),
+        ("file,patient_id\na,NaN\nb,\n", r"line 2: patient_id 'NaN' names nobody; leave it empty"),
+        ("file,patient_id\na,7.0\nb,8\nc,07\n", r"line 4: patient '07' here and '7' in line 2 may be one or"),
         ("file,age\na,old\n", r"line 2: age 'old' is no positive number"),
         ("file,sampling_rate\na,0\n", r"line 2: sampling_rate '0' is no positive number"),
         ("file,sex\na,1\n", r"line 2: sex '1' is none of \['male', 'm', 'female', 'f'\]"),
@@ -90,6 +93,10 @@ def test_folds_are_those_of_ptbxl(tmp_path: Path) -> None:
         (
             "file,split,patient_id\na,train,7\nb,test,7\nc,validation,8\n",
             r"1 of 3 rows .*\n  line 3: patient '7' is in 'test' here and in 'train' in line 2",
+        ),
+        (
+            "file,split,patient_id\na,train,7\nb,test,7.0\nc,validation,8\n",
+            r"line 3: patient '7' is in 'test' here and in 'train' in line 2",
         ),
     ],
 )

@@ -11,6 +11,7 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from ssl_ecg_hf.data import SUPERCLASS_MEANINGS, SUPERCLASSES, dataset_labels
 from ssl_ecg_hf.data.source import DataArguments, load_recordings
+from ssl_ecg_hf.evaluation.recipe import check_same_split
 
 
 def save(folder: Path, *, splits: tuple[str, ...] = ("train", "validation", "test"), **columns: Any) -> str:
@@ -50,6 +51,7 @@ def test_a_saved_dataset_states_its_own_rate(tmp_path: Path) -> None:
     assert recordings.description == {
         "name": "mine",
         "simulated": False,
+        "held_out": {},
         "sampling_rate": 257.0,
         "records": {"train": 4, "validation": 4, "test": 4},
     }
@@ -63,8 +65,29 @@ def test_without_a_column_the_stated_rate_counts(tmp_path: Path) -> None:
 
 def test_mixed_rates_are_refused(tmp_path: Path) -> None:
     data = save(tmp_path / "mine", sampling_rate=[100.0, 500.0, 100.0, 100.0])
-    with pytest.raises(ValueError, match=r"mixes sampling rates \[100.0, 500.0\] Hz; resample it"):
+    with pytest.raises(
+        ValueError, match=r"several sampling rates, .*'test': \[100.0, 500.0\].* Hz; resample them"
+    ):
         load_recordings(data)
+
+
+def test_splits_that_share_patients_are_refused_unless_they_are_divided_anew(tmp_path: Path) -> None:
+    data = save(tmp_path / "mine", patient_id=[1, 2, 3, None])
+    with pytest.raises(ValueError, match=r"3 patients are in train and in validation \(patient_id 1, 2, 3\)"):
+        load_recordings(data)
+    anew = load_recordings(data, split_seed=0, split_shares=(0.5, 0.25, 0.25)).splits
+    assert sum(len(split) for split in anew.values()) == 12
+    lost = load_recordings(save(tmp_path / "lost", patient_id=[float("nan")] * 4)).splits
+    assert len(lost["train"]) == 4
+
+
+def test_a_saved_dataset_remembers_what_it_held_out(tmp_path: Path) -> None:
+    first = load_recordings(save(tmp_path / "a" / "mine", ecg_id=[1, 2, 3, 4])).description
+    second = load_recordings(save(tmp_path / "b" / "mine", ecg_id=[1, 2, 3, 5])).description
+    recipe = {"stage": "finetune", "dataset": first, "parent": None}
+    check_same_split(recipe, first)
+    with pytest.raises(ValueError, match=r"validation and test of mine hold other recordings than when"):
+        check_same_split(recipe, second)
 
 
 @pytest.mark.parametrize("names", [(), ("A",), ("A", "B", "C")])

@@ -1,0 +1,61 @@
+"""Which files one recording consists of: WFDB divides them, and one record then has several names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .readers.wfdb_reader import header_of
+
+_MAX_HEADER = 1 << 20  # bytes
+_NO_SEGMENT = "~"  # stands for a gap
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return the files of a recording, first the one that stands for it.
+
+    Args:
+        path: any file, or a WFDB record by its header, a signal file or without suffix.
+
+    Returns:
+        ``path`` itself, or of a WFDB record its header and all that it names, segments included. What is
+        missing is named all the same.
+
+    Example:
+        >>> [file.name for file in files_of(Path("a/recording.edf"))]
+        ['recording.edf']
+    """
+    header = header_of(path)
+    if not header.is_file():
+        return (path,)
+    found = tuple(_of_header(header, depth=2))
+    is_record = path == header or not path.is_file() or any(path.name == file.name for file in found)
+    return found if is_record else (path,)
+
+
+def _of_header(header: Path, *, depth: int) -> list[Path]:
+    """Return a header, the signal files that it names, or the same of its segments."""
+    found = [header]
+    try:
+        with header.open("rb") as file:
+            lines = file.read(_MAX_HEADER).decode("latin-1").splitlines()
+    except OSError:  # reading will say so
+        return found
+    stated = [line.split(maxsplit=1)[0] for line in lines if line.strip() and not line.startswith("#")]
+    names = dict.fromkeys(name for name in stated[1:] if name != _NO_SEGMENT)
+    for name in names:
+        if "/" not in stated[0]:
+            found.append(header.with_name(name))
+        elif depth:
+            found += _of_header(header.with_name(f"{name}.hea"), depth=depth - 1)
+    return found
+
+
+def identity(path: Path) -> tuple[int, int] | str:
+    """Return what two names of one recording have in common: links, spellings, parts of a WFDB record."""
+    first = files_of(path)[0]
+    try:
+        state = first.stat()
+    except OSError:
+        return os.path.normpath(first)
+    return state.st_dev, state.st_ino
