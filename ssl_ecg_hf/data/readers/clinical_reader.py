@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +38,9 @@ from ..record import EcgFormatError, EcgRecord, RecordSource
 from ..units import MICROVOLTS_PER_UNIT
 from . import clinical_checks
 from .arrays import check_bytes, check_values, to_millivolts
+from .channels import Clock, recorded_together
 from .errors import optional_module
-from .statement import Given, settle, standard_names, voltages
+from .statement import Given, settle, standard_names
 
 _MIB = 1 << 20
 _ISHNE_LEAD_OFF = -32768
@@ -50,11 +50,16 @@ _AGES = range(131)  # years; some formats have 255 for unknown
 # What parsers call a lead that the file does not name.
 _UNNAMED = re.compile(r"(Lead ?|Ch|Channel |Unspecified_?)\d*")
 _TWICE = re.compile(r"(.+)_\d+")
+# Short words stand between other signs than letters: "CRC32" is a "crc", and "Singapore" has no "gap".
 _REFUSED = re.compile(
-    r"crc|checksum|truncated|gap|missing sample|no waveform data|incomplete|odd number|pointer", re.IGNORECASE
+    r"checksum|truncated|missing sample|no waveform data|incomplete|odd number"
+    r"|(?<![a-z])(crc|gap|pointer)s?(?![a-z])",
+    re.IGNORECASE,
 )
 _IRRELEVANT = re.compile(
-    r"date|time|median|representative|reference beat|name|birth|age\b|not an integer|\bVR\b", re.IGNORECASE
+    r"median|representative|reference beat|birth|not an integer"
+    r"|(?<![a-z])(date|time|datetime|name|age|vr)s?(?![a-z])",
+    re.IGNORECASE,
 )
 
 
@@ -203,11 +208,22 @@ def read_clinical(
             raise
         except Exception as error:  # of any type, on files that lie
             raise clinical_checks.damaged(error) from error
-    remarks = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+    remarks = [
+        _without_name(str(warning.message), path)
+        for warning in caught
+        if issubclass(warning.category, UserWarning)
+    ]
     if refused := [remark for remark in remarks if _REFUSED.search(remark)]:
         raise EcgFormatError(f"{refused[0]}; the file is damaged or incomplete, fetch it again")
     notes = [remark for remark in remarks if not _IRRELEVANT.search(remark)]
     return _to_record(parsed, channels, notes, path, Given(sampling_rate, leads, unit), of.name)
+
+
+def _without_name(remark: str, path: Path) -> str:
+    """Cut the name of the file, which may be any word, off a remark that ends in it."""
+    for name in (str(path), path.name):
+        remark = remark.removesuffix(f" in {name}").removesuffix(f" of {name}")
+    return remark
 
 
 @dataclass(frozen=True)
@@ -326,34 +342,17 @@ def _to_record(
 
 
 def _leads(channels: list[_Channel]) -> list[int]:
-    """Return which channels are the recording: voltages of one rate, length and beginning."""
+    """Return which channels are the recording."""
     names = [channel.name for channel in channels]
     if twice := [
         match[1] for name in names if (match := _TWICE.fullmatch(name)) and standard_names([match[1]])
     ]:
         raise EcgFormatError(f"lead(s) {', '.join(twice)} occur more than once; export one recording a file")
-    kept = voltages(names, [channel.unit for channel in channels])
-    standard = [index for index in kept if standard_names([names[index]])]
-    clocks = Counter(
-        (channels[index].rate, len(channels[index].values), channels[index].start)
-        for index in standard or kept
+    return recorded_together(
+        names,
+        [channel.unit for channel in channels],
+        [Clock(channel.rate, len(channel.values), channel.start) for channel in channels],
     )
-    if len(clocks) > 1:
-        listed = "; ".join(
-            f"{name}: {len(channel.values)} samples at {channel.rate:g} Hz"
-            for name, channel in zip(names, channels, strict=True)
-        )
-        raise EcgFormatError(
-            f"the leads are not recorded at the same time and rate ({listed}); export them as one recording"
-        )
-    [clock] = clocks
-    if not clock[1]:
-        raise EcgFormatError("the leads hold no samples")
-    return [
-        index
-        for index in kept
-        if (channels[index].rate, len(channels[index].values), channels[index].start) == clock
-    ]
 
 
 def _stated_names(names: list[str]) -> list[str] | None:

@@ -19,6 +19,7 @@ from ..record import EcgFormatError, EcgRecord, RecordSource
 from ..units import MICROVOLTS_PER_UNIT
 from .arrays import check_bytes, to_millivolts
 from .statement import Given, settle
+from .times import rate_of_times
 
 FORMAT = "text table"
 TIME_COLUMNS: tuple[str, ...] = ("time", "time_s")
@@ -26,8 +27,6 @@ TIME_COLUMNS: tuple[str, ...] = ("time", "time_s")
 
 MAX_BYTES = 1 << 28
 """Larger files are refused: an hour of 12 leads at 500 Hz stays below."""
-
-_IRREGULAR = 0.1
 
 
 def sniff(head: bytes, _path: Path) -> bool:
@@ -122,26 +121,6 @@ def _read_table(path: Path, leads: Sequence[str] | None) -> tuple[list[str], boo
     return header, is_stated, np.frombuffer(values).reshape(-1, len(header))
 
 
-def _rate_from_time(time: NDArray[np.float64]) -> float:
-    """Return the sampling rate in Hz of regular times in s."""
-    if not np.isfinite(time).all() or np.abs(time).max() > 1e12 or len(time) < 2:
-        raise EcgFormatError("the time column must rise from line to line, in seconds, without gaps")
-    steps = np.diff(time)
-    if not (steps > 0).all():
-        raise EcgFormatError("the time column must rise from line to line, in seconds, without gaps")
-    step = (time[-1] - time[0]) / len(steps)
-    if (worst := float(np.abs(steps - step).max())) > _IRREGULAR * step:
-        raise EcgFormatError(
-            f"the samples are not regular: a step of the time column is {worst:.6g} s away from the "
-            f"mean of {step:.6g} s; resample the recording, or remove lines with gaps"
-        )
-    rate = float(1.0 / step) if step > 1e-12 else np.inf
-    if not rate < np.inf:
-        raise EcgFormatError(f"the time column rises by {step:.6g} s from line to line; expected seconds")
-    # Times are printed with few digits: 0.0001 relative is rounding, not a rate of 499.98 Hz.
-    return float(round(rate)) if abs(rate - round(rate)) < 1e-4 * rate and round(rate) else rate
-
-
 def _split_unit(name: str) -> tuple[str, str | None]:
     """Split ``"V1_uV"`` into lead and unit; the unit is None where the name carries none."""
     lead, _, suffix = name.rpartition("_")
@@ -160,8 +139,9 @@ def read_csv(
     Args:
         path: the file, in UTF-8; cells are separated by commas, semicolons, tabs or blanks, numbers have a
             decimal point, lines above the header that begin with ``#`` are skipped. A column ``time`` or
-            ``time_s`` holds the time in seconds; a column name may end in its unit, as in ``I_mV`` or
-            ``V1_uV``. Empty cells become NaN.
+            ``time_s`` holds the time in seconds, of which the rounding in print is known to
+            :func:`.times.rate_of_times`; a column name may end in its unit, as in ``I_mV`` or ``V1_uV``.
+            Empty cells become NaN.
         sampling_rate: in Hz; required without a time column, and must agree with it.
         leads: name of each lead; needless, and must agree with the header. Without a header: name of each
             column, that of the time among them.
@@ -178,7 +158,7 @@ def read_csv(
     if sum(is_time) > 1:
         raise EcgFormatError(f"the table has more than one time column: {header}; remove all but one")
     columns = [index for index, time in enumerate(is_time) if not time]
-    rate = _rate_from_time(values[:, is_time.index(True)]) if any(is_time) else None
+    rate = rate_of_times(values[:, is_time.index(True)]) if any(is_time) else None
     if is_stated:
         split = [_split_unit(header[index]) for index in columns]
         names, units = [name for name, _ in split], [unit for _, unit in split]

@@ -1,15 +1,16 @@
 """HDF5, and with it MATLAB files of version 7.3: arrays in a tree of groups, read by h5py.
 
-A file states what its attributes say, on the array or on the file: ``sampling_rate`` (or ``fs``), ``unit``
-and ``leads``; a scalar dataset ``fs`` states the rate, too. The rest must be given. Followed are neither
-links to other files nor virtual or external arrays, and compressed pieces are unpacked within the bounds that
-the file itself states for them before the library may.
+A file states what its attributes say, on the array or on the file: ``sampling_rate`` (or ``fs``), ``leads``
+and ``unit``, one for all leads or one of each; a scalar dataset ``fs`` states the rate, too. The rest must be
+given. Followed are neither links to other files nor virtual or external arrays, and compressed pieces are
+unpacked within the bounds that the file itself states for them before the library may.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ import numpy as np
 from ..record import EcgFormatError, EcgRecord, RecordSource
 from .arrays import RATE_NAMES, check_bytes, check_values, choose_signal, lead_rows, to_millivolts
 from .errors import optional_module
-from .statement import Given, settle
+from .statement import Given, Settled, agreeing_rate, settle, voltages
 
 T = TypeVar("T")
 
@@ -59,10 +60,11 @@ def read_hdf5(
         unit: ``"mV"``, ``"uV"`` or ``"V"``; required unless the file states it.
 
     Returns:
-        The recording, float32 (leads, samples) in mV.
+        The recording, float32 (leads, samples) in mV. Rows in a unit that is no voltage are left out.
 
     Raises:
-        EcgFormatError: if something is not known, h5py is not installed, or the file holds no such array.
+        EcgFormatError: if something is not known, or stated differently in two places, h5py is not installed,
+            or the file holds no such array.
     """
     h5py = optional_module("h5py", what=FORMAT)
     check_bytes(path, MAX_BYTES)
@@ -70,15 +72,20 @@ def read_hdf5(
     try:
         with h5py.File(path, "r") as file:
             arrays = dict(_arrays(h5py, file))
-            dataset = arrays[choose_signal({name: array.shape for name, array in arrays.items()})]
-            stated = [_Attributes(h5py, dataset), _Attributes(h5py, file)]
-            rate = _first([*(each.rate() for each in stated), _rate(arrays)])
-            names = _first(each.leads() for each in stated)
-            units = [_first(each.unit() for each in stated)] * (1 if names is None else len(names))
-            known = settle(given, sampling_rate=rate, leads=names, units=units)
+            chosen = choose_signal({name: array.shape for name, array in arrays.items()})
+            dataset = arrays[chosen]
+            stated = [_Attributes(h5py, dataset, f"{chosen}."), _Attributes(h5py, file, "")]
+            rates = [*(each.rates() for each in stated), _rates(arrays, chosen)]
+            known, rows, kept = _settle_rows(
+                given,
+                agreeing_rate({place: rate for each in rates for place, rate in each.items()}),
+                _first(each.leads() for each in stated),
+                _first(each.units() for each in stated) or [None],
+            )
             check_values(*dataset.shape)
             _check_chunks(dataset)
-            signal = to_millivolts(lead_rows(dataset[()], known.leads), known.millivolts)
+            array = lead_rows(dataset[()], rows)
+            signal = to_millivolts((array[index] for index in kept), known.millivolts)
     except EcgFormatError:
         raise
     except Exception as error:  # h5py raises errors of many types on damaged files
@@ -88,8 +95,43 @@ def read_hdf5(
         sampling_rate=known.sampling_rate,
         leads=known.leads,
         record_id=path.stem,
-        source=RecordSource(format=FORMAT, unit=known.unit),
+        source=RecordSource(
+            format=FORMAT,
+            unit=known.unit,
+            dropped=tuple(name for index, name in enumerate(rows) if index not in kept),
+        ),
     )
+
+
+def _settle_rows(
+    given: Given, rate: float | None, names: Sequence[str] | None, units: Sequence[str | None]
+) -> tuple[Settled, Sequence[str], list[int]]:
+    """Return what is known of the leads, the names of all rows of the array, and which of them are the leads.
+
+    Args:
+        given: by the caller; the leads are those of all rows where the file names none.
+        rate: that the file states, in Hz.
+        names: that the file states, of all rows.
+        units: that the file states, one of all rows or one of each.
+    """
+    rows = given.leads if names is None else names
+    if rows is None or len(units) == 1:
+        each = list(units) if names is None else [units[0]] * len(names)
+        known = settle(given, sampling_rate=rate, leads=names, units=each)
+        return known, known.leads, list(range(len(known.leads)))
+    if len(units) != len(rows):
+        raise EcgFormatError(
+            f"the file states {len(units)} units {list(units)} of {len(rows)} leads {list(rows)}; expected "
+            "one of each lead, or one of all"
+        )
+    kept = voltages(rows, units)
+    known = settle(
+        replace(given, leads=None) if names is None else given,
+        sampling_rate=rate,
+        leads=[rows[index] for index in kept],
+        units=[units[index] for index in kept],
+    )
+    return known, rows, kept
 
 
 def _first(values: Iterable[T | None]) -> T | None:
@@ -114,17 +156,22 @@ def _arrays(h5py: Any, file: Any) -> Iterator[tuple[str, Any]]:
                 yield path, found
 
 
-def _rate(arrays: dict[str, Any]) -> float | None:
-    for name, array in arrays.items():
-        if name.rpartition("/")[2].lower() in RATE_NAMES and set(array.shape) <= {1} and not array.chunks:
-            return float(array[()].reshape(()))
-    return None
+def _rates(arrays: dict[str, Any], chosen: str) -> dict[str, float]:
+    """Return the rates by the path of the number: those beside the chosen array, or else all."""
+    rates = {
+        path: float(array[()].reshape(()))
+        for path, array in arrays.items()
+        if path.rpartition("/")[2].lower() in RATE_NAMES and set(array.shape) <= {1} and not array.chunks
+    }
+    group = chosen.rpartition("/")[0]
+    return {path: rate for path, rate in rates.items() if path.rpartition("/")[0] == group} or rates
 
 
 class _Attributes:
     """What the attributes of a file or an array state; those of absurd size are not looked at."""
 
-    def __init__(self, h5py: Any, owner: Any) -> None:
+    def __init__(self, h5py: Any, owner: Any, place: str) -> None:
+        self.place = place
         self.values: dict[str, Any] = {}
         for name in list(owner.attrs)[:_MAX_OBJECTS]:
             number = owner.attrs.get_id(name)
@@ -132,13 +179,18 @@ class _Attributes:
             if int(np.prod(number.shape, dtype=object)) <= 100 and (text or number.dtype.kind in "iufS"):
                 self.values[name.lower()] = owner.attrs[name]
 
-    def rate(self) -> float | None:
-        value = next((self.values[name] for name in RATE_NAMES if name in self.values), None)
-        return None if value is None else float(np.asarray(value, dtype=np.float64).reshape(()))
+    def rates(self) -> dict[str, float]:
+        """Return the rates by the place where they stand."""
+        return {
+            f"the attribute {self.place}{name}": float(
+                np.asarray(self.values[name], dtype=np.float64).reshape(())
+            )
+            for name in RATE_NAMES
+            if name in self.values
+        }
 
-    def unit(self) -> str | None:
-        found = self._texts("unit", "units")
-        return None if found is None else found[0]
+    def units(self) -> list[str] | None:
+        return self._texts("unit", "units")
 
     def leads(self) -> list[str] | None:
         found = self._texts("leads", "lead_names")

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..record import EcgFormatError, EcgRecord, RecordSource
 from .arrays import RATE_NAMES, check_bytes, check_values, choose_signal, lead_rows, to_millivolts
-from .statement import Given, settle
+from .statement import Given, agreeing_rate, settle
 
 FORMAT = "MATLAB"
 MAX_BYTES = 1 << 30
@@ -107,20 +107,20 @@ def read_matlab(
         The recording, float32 (leads, samples) in mV.
 
     Raises:
-        EcgFormatError: if an argument is missing, or the file holds no such array.
+        EcgFormatError: if an argument is missing, two rates differ, or the file holds no such array.
     """
     check_bytes(path, MAX_BYTES)
     content = memoryview(path.read_bytes())
     try:
         variables = dict(_level5(content) if bytes(content[:6]) == b"MATLAB" else _level4(content))
-        rates = (
-            float(variable.read().reshape(()))
+        rates = {
+            name: float(variable.read().reshape(()))
             for name, variable in variables.items()
             if name.lower() in RATE_NAMES and set(variable.shape) == {1}
-        )
+        }
         chosen = variables[choose_signal({name: variable.shape for name, variable in variables.items()})]
         given = Given(sampling_rate, leads, unit)
-        known = settle(given, sampling_rate=next(rates, None), units=[None])
+        known = settle(given, sampling_rate=agreeing_rate(rates), units=[None])
         check_values(*chosen.shape)
         array = chosen.read()
     except EcgFormatError:

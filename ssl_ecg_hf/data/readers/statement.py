@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..record import STANDARD_LEADS, EcgFormatError, standard_lead_name
@@ -56,6 +56,27 @@ def lead_names(leads: Sequence[str] | str | None) -> Sequence[str] | None:
 def standard_names(names: Sequence[str]) -> list[str]:
     """Return the names that are one of the twelve standard leads, as they are given."""
     return [name for name in names if standard_lead_name(name) in STANDARD_LEADS]
+
+
+def agreeing_rate(stated: Mapping[str, float]) -> float | None:
+    """Return the sampling rate that a file states in one place or several; None where in none.
+
+    Args:
+        stated: in Hz, by the place in the file.
+
+    Raises:
+        EcgFormatError: if two places differ.
+    """
+    if not stated:
+        return None
+    first, *others = stated.items()
+    for place, rate in others:
+        if not abs(rate - first[1]) <= SAME_RATE * abs(first[1]):
+            raise EcgFormatError(
+                f"the file states two sampling rates: {first[1]:g} Hz in {first[0]}, {rate:g} Hz in {place}; "
+                "correct it, or keep one of them"
+            )
+    return first[1]
 
 
 def require_leads(given: Given) -> Sequence[str]:

@@ -1,23 +1,25 @@
 """WFDB records (PhysioNet): a ``.hea`` header beside one or more signal files, ``.dat``, ``.mat`` or others.
 
 The header states everything: sampling rate, unit, gain and name of each signal, and mostly a checksum.
+A frame of a record may hold several samples of a signal: its rate is as many times that of the frames.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..format16 import INVALID_SAMPLE, parse_header, read_adc
 from ..record import EcgFormatError, EcgRecord, RecordSource
 from .arrays import check_values, to_millivolts
-from .statement import Given, settle, voltages
+from .channels import Clock, recorded_together
+from .statement import Given, settle
+from .wfdb_checks import verify
 
 FORMAT = "WFDB"
 MISSING_SIGNAL = "the header names the signal file {}, which is missing; put it beside the header"
@@ -52,49 +54,6 @@ def _signal_files(header: Path) -> set[str]:
     return {line.split(maxsplit=1)[0] for line in lines if line.strip() and not line.startswith("#")}
 
 
-def _check_skews(stem: Path, header: Any) -> None:
-    """Refuse signals that are shifted beyond their end: wfdb takes memory for the shift all the same."""
-    in_frame: Counter[str] = Counter()
-    for name, samples in zip(header.file_name, header.samps_per_frame, strict=True):
-        in_frame[name] += samples or 1
-    for name, lead, skew in zip(header.file_name, header.sig_name, header.skew, strict=True):
-        # A sample takes a byte at least; the header may lie about the length, too.
-        if skew and skew * in_frame[name] > stem.with_name(name).stat().st_size:
-            raise EcgFormatError(
-                f"the header shifts {lead} by {skew} samples, more than {name} holds; it is damaged"
-            )
-
-
-def _verify(stem: Path, header: Any) -> None:
-    """Check the skews, and compare the checksum of every signal with the header, segment by segment."""
-    import wfdb
-
-    if isinstance(header, wfdb.MultiRecord):
-        check_values(header.n_sig or 0, sum(header.seg_len))
-        segments = zip(header.seg_name, header.seg_len, strict=True)
-        for name in dict.fromkeys(name for name, length in segments if name != "~" and length):
-            segment = stem.with_name(name)
-            _verify(segment, wfdb.rdheader(str(segment)))
-        return
-    if not header.n_sig:
-        raise EcgFormatError("the record has no signals")
-    _check_skews(stem, header)
-    if header.checksum is None or all(value is None for value in header.checksum):
-        return
-    record = wfdb.rdrecord(str(stem), physical=False, smooth_frames=False, ignore_skew=True)
-    sums = record.calc_checksum(expanded=True)
-    damaged = [
-        str(lead)
-        for lead, found, stated in zip(record.sig_name, sums, header.checksum, strict=True)
-        if stated is not None and found % 65536 != stated % 65536
-    ]
-    if damaged:
-        raise EcgFormatError(
-            f"checksum of {stem.name} does not match in lead(s) {', '.join(damaged)}: the signal file was "
-            "damaged or changed; fetch it again"
-        )
-
-
 def read_wfdb(
     path: Path,
     *,
@@ -112,10 +71,11 @@ def read_wfdb(
 
     Returns:
         The record, float32 (leads, samples) in mV; samples marked invalid are NaN. Signals that are no
-        voltages, a pressure say, are left out.
+        voltages, a pressure say, or of another rate than the leads, are left out.
 
     Raises:
-        EcgFormatError: if a file is missing, truncated, damaged, or one of the twelve leads is no voltage.
+        EcgFormatError: if a file is missing, truncated, damaged, or one of the twelve leads is no voltage or
+            of another rate than the others.
     """
     given = Given(sampling_rate, leads, unit)
     header_path = header_of(path)
@@ -125,22 +85,21 @@ def read_wfdb(
         raise EcgFormatError(f"the header has more than {_MAX_HEADER} bytes; it is damaged")
     if (plain := _read_plain(header_path, given)) is not None:
         return plain
-    stem = header_path.with_suffix("")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of wfdb and numpy on damaged input; the checks below decide
-        record = _read_any(stem)
-    return _to_record(record, stem, given)
+    return _read_any(header_path.with_suffix(""), given)
 
 
-def _read_any(stem: Path) -> Any:
+def _read_any(stem: Path, given: Given = Given()) -> EcgRecord:  # noqa: B008  (frozen)
     """Read a record of any layout by wfdb."""
     import wfdb  # takes a second, with pandas and matplotlib: only where a record needs it
 
     try:
-        header = wfdb.rdheader(str(stem))
-        check_values(header.n_sig or 0, header.sig_len or 0)
-        _verify(stem, header)
-        return wfdb.rdrecord(str(stem), m2s=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of wfdb and numpy on damaged input; the checks decide
+            signals = verify(stem)
+            record = wfdb.rdrecord(str(stem), m2s=True, smooth_frames=False)
+        for row, signal, skew in zip(record.e_p_signal, signals, record.skew or [], strict=False):
+            if skew:  # at the end wfdb marks as many samples, not frames
+                row[-skew * signal.per_frame :] = np.nan
     except EcgFormatError:
         raise
     except FileNotFoundError as error:
@@ -149,6 +108,15 @@ def _read_any(stem: Path) -> Any:
         raise EcgFormatError(
             f"header or signal file are damaged or truncated, fetch both again (wfdb says: {error})"
         ) from error
+    return _build(
+        record.e_p_signal,
+        names=[signal.name for signal in signals],
+        units=[signal.unit for signal in signals],
+        rates=[float(record.fs) * signal.per_frame for signal in signals],
+        record_id=stem.name,
+        comments=list(record.comments or []),
+        given=given,
+    )
 
 
 def _read_plain(header_path: Path, given: Given = Given()) -> EcgRecord | None:  # noqa: B008  (frozen)
@@ -174,49 +142,36 @@ def _read_plain(header_path: Path, given: Given = Given()) -> EcgRecord | None: 
     physical = (adc - baselines[:, None]) / gains[:, None]
     physical[adc == INVALID_SAMPLE] = np.nan
     return _build(
-        physical,
+        list(physical),
         names=header.leads,
         units=header.units,
-        rate=header.sampling_rate,
+        rates=[header.sampling_rate] * len(header.leads),
         record_id=header_path.stem,
         comments=[line.strip(" \t#") for line in text.splitlines() if line.startswith("#")],
         given=given,
     )
 
 
-def _to_record(record: Any, stem: Path, given: Given = Given()) -> EcgRecord:  # noqa: B008  (frozen)
-    if record.p_signal is None or not record.n_sig:
-        raise EcgFormatError("the record has no signals")
-    return _build(
-        record.p_signal.T,
-        names=[str(name) for name in record.sig_name],
-        units=[str(unit) for unit in record.units],
-        rate=float(record.fs),
-        record_id=stem.name,
-        comments=list(record.comments or []),
-        given=given,
-    )
-
-
 def _build(
-    signal: np.ndarray[Any, Any],
+    rows: Sequence[NDArray[np.float64]],
     *,
     names: Sequence[str],
     units: Sequence[str],
-    rate: float,
+    rates: Sequence[float],
     record_id: str,
     comments: list[str],
     given: Given,
 ) -> EcgRecord:
-    kept = voltages(names, units)
+    clocks = [Clock(rate, len(row)) for rate, row in zip(rates, rows, strict=True)]
+    kept = recorded_together(names, units, clocks)
     known = settle(
         given,
-        sampling_rate=rate,
+        sampling_rate=rates[kept[0]],
         leads=[names[index] for index in kept],
         units=[units[index] for index in kept],
     )
     return EcgRecord(
-        signal=to_millivolts((signal[index] for index in kept), known.millivolts),
+        signal=to_millivolts((rows[index] for index in kept), known.millivolts),
         sampling_rate=known.sampling_rate,
         leads=known.leads,
         record_id=record_id,

@@ -26,7 +26,7 @@ from benchmarks.ecg_files import (
     scp_file,
 )
 from ssl_ecg_hf.data import STANDARD_LEADS, EcgFormatError, EcgRecord, read_ecg
-from ssl_ecg_hf.data.readers import arrays, clinical_checks, errors
+from ssl_ecg_hf.data.readers import arrays, clinical_checks, clinical_reader, errors
 
 pytest.importorskip("ecgdatakit", reason="the extra [formats] is not installed")
 
@@ -107,6 +107,58 @@ def test_muse_verifies_checksums_and_units(tmp_path: Path) -> None:
         read_ecg(write(tmp_path, content.replace(b"MICROVOLTS", b"FURLONGS")))
     with pytest.raises(EcgFormatError, match="V6 occur more than once"):
         read_ecg(write(tmp_path, content.replace(b"<LeadID>V5<", b"<LeadID>V6<")))
+
+
+@pytest.mark.parametrize(
+    "name", ["singapore1.xml", "gap", "crc.xml", "time1.xml", "name.xml", "truncated", "ecg in time.xml"]
+)
+def test_the_name_of_a_file_is_no_remark_of_its_parser(tmp_path: Path, name: str) -> None:
+    content = muse_file(SIGNAL)
+    [rhythm] = re.findall(rb"<Waveform>.*</Waveform>", content, re.DOTALL)
+    record = read_ecg(write(tmp_path, content.replace(rhythm, 2 * rhythm), name))
+    assert record.source.notes == ("Additional rhythm waveform ignored",)
+    with pytest.raises(EcgFormatError, match=r": CRC32 mismatch in lead I \(rhythm\); the file is damaged"):
+        read_ecg(write(tmp_path, re.sub(rb"(<LeadDataCRC32>)\d+", rb"\g<1>1", content), name))
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "SCP-ECG CRC mismatch in: Section 6",
+        "CRC32 mismatch in lead V1 (rhythm)",
+        "ISHNE checksum mismatch: stored=0x0001 computed=0x0002",
+        "ISHNE: odd number of data bytes, the last byte is ignored. File may be truncated",
+        "ISHNE: incomplete final frame, dropped 3 trailing sample(s) not divisible by 12 leads",
+        "EDF file truncated: header declares 9 data records, only 2 are complete; reading those",
+        "EDF+D file has gaps between data records; leads are the records joined end to end",
+        "MFER: waveform data shorter than the frame definition, 2 missing sample(s) set to NaN",
+        "MFER: frame declares 1 sequence(s) with no waveform data, they are left out",
+        "MFER: frame 2 starts at pointer 9, expected 10; frames are concatenated without a gap",
+        "SCP-ECG: Section 4 QRS subtraction zones are truncated, ignored",
+    ],
+)
+def test_remarks_on_what_is_missing_are_refused(remark: str) -> None:
+    assert clinical_reader._REFUSED.search(remark)
+
+
+@pytest.mark.parametrize(
+    ("remark", "is_irrelevant"),
+    [
+        ("MFER: invalid measurement time 07e40101", True),
+        ("MFER: invalid birth date 2020-13-1", True),
+        ("Unit 'x' of MDC_ECG_TIME_PD_PR not recognised; value ignored", True),
+        ("'datetime.datetime' doesn't allow a value of '60' for the seconds", True),
+        ("Invalid value for VR UI: '1.2.'", True),
+        ("SCP-ECG: Section 5 amplitude multiplier is 0, median beats left unscaled", True),
+        ("Sampling rate 123.4500 Hz is not an integer; rounded to 123 Hz", True),
+        ("2 rhythm series found; only the first is read", False),
+        ("Unrecognised sequences ignored in the rhythm series: ['UPDATED', 'SINGAPORE']", False),
+        ("MFER: no sampling interval (MWF_IVL), using the MFER default of 1000 Hz", False),
+    ],
+)
+def test_remarks_that_are_notes(remark: str, is_irrelevant: bool) -> None:
+    assert (clinical_reader._IRRELEVANT.search(remark) is not None) == is_irrelevant
+    assert not clinical_reader._REFUSED.search(remark)
 
 
 def test_leads_that_begin_at_different_times_are_refused(tmp_path: Path) -> None:

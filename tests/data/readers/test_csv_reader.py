@@ -151,6 +151,17 @@ def test_times_with_few_digits_give_the_round_rate(tmp_path: Path) -> None:
     assert read_ecg(write(tmp_path, "time,I_mV\n" + lines)).sampling_rate == 360.0
 
 
+@pytest.mark.parametrize("rate", [128, 360, 400, 512])
+def test_times_in_milliseconds_give_the_rate(tmp_path: Path, rate: int) -> None:
+    lines = [f"{k / rate:.3f},0\n" for k in range(3 * rate)]
+    assert read_ecg(write(tmp_path, "time_s,I_mV\n" + "".join(lines))).sampling_rate == rate
+    del lines[rate]
+    with pytest.raises(EcgFormatError, match=r"not regular: .* more than its digits explain"):
+        read_ecg(write(tmp_path, "time_s,I_mV\n" + "".join(lines)))
+    with pytest.raises(EcgFormatError, match="must rise"):
+        read_ecg(write(tmp_path, "time_s,I_mV\n" + "".join([lines[0], *lines])))
+
+
 def test_large_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ssl_ecg_hf.data.readers import csv_reader
 

@@ -159,3 +159,83 @@ def test_larger_files_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(hdf5_reader, "MAX_BYTES", 100)
     with pytest.raises(EcgFormatError, match="more than 100; cut it into parts"):
         read_ecg(save(tmp_path, lambda file: file.update({"x": VALUES})), **GIVEN)
+
+
+def with_attributes(folder: Path, file_too: dict[str, Any] | None = None, **attributes: Any) -> Path:
+    def fill(file: Any) -> None:
+        file.create_dataset("ecg", data=np.array([[1, 2], [3, 4], [5, 6]])[:, [0, 1, 1, 0]]).attrs.update(
+            attributes
+        )
+        file.attrs.update(file_too or {})
+
+    return save(folder, fill)
+
+
+def test_each_lead_may_have_a_unit(tmp_path: Path) -> None:
+    path = with_attributes(tmp_path, fs=500, leads=["I", "II", "V1"], units=["mV", "uV", "V"])
+    record = read_ecg(path)
+    assert record.signal[:, 0].tolist() == pytest.approx([1, 0.003, 5000])
+    assert record.source.unit == "mV, uV, V"
+    with pytest.raises(EcgFormatError, match="unit='mV' was given, but the file states II in uV, V1 in V"):
+        read_ecg(path, unit="mV")
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_rows_that_are_no_voltages_are_left_out(tmp_path: Path, stated: bool) -> None:
+    names = ["I", "ABP", "V1"]
+    path = with_attributes(tmp_path, {"unit": ["mV", "mmHg", "uV"]}, **({"leads": names} if stated else {}))
+    record = read_ecg(path, sampling_rate=100, leads=None if stated else names)
+    assert (record.leads, record.source.dropped) == (("I", "V1"), ("ABP",))
+    assert record.signal[:, 0].tolist() == pytest.approx([1, 0.005])
+    if stated:
+        assert read_ecg(path, sampling_rate=100, leads=["I", "V1"]).leads == ("I", "V1")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"units": ["mV", "uV", "mmHg"]}, "unit 'mmHg' is no known voltage"),
+        (
+            {"units": ["mV", "uV"]},
+            r"states 2 units \['mV', 'uV'\] of 3 leads .* one of each lead, or one of all",
+        ),
+        ({"units": ["mmHg"]}, "unit 'mmHg' is no known voltage"),
+    ],
+)
+def test_units_that_fit_no_leads_are_refused(
+    tmp_path: Path, attributes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(EcgFormatError, match=message):
+        read_ecg(with_attributes(tmp_path, fs=500, leads=["I", "II", "V1"], **attributes))
+
+
+def test_units_of_leads_without_names_need_them(tmp_path: Path) -> None:
+    with pytest.raises(EcgFormatError, match="does not state its lead names; give leads="):
+        read_ecg(with_attributes(tmp_path, fs=500, units=["mV", "uV", "V"]))
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("fs", "two sampling rates: 500 Hz in the attribute g/ecg.sampling_rate, 250 Hz in fs;"),
+        ("g/fs", "500 Hz in the attribute g/ecg.sampling_rate, 250 Hz in g/fs;"),
+        (None, "500 Hz in the attribute g/ecg.sampling_rate, 250 Hz in the attribute sampling_rate;"),
+    ],
+)
+def test_rates_that_differ_are_refused(tmp_path: Path, path: str | None, message: str) -> None:
+    def fill(file: Any) -> None:
+        file.create_dataset("g/ecg", data=VALUES).attrs["sampling_rate"] = 500
+        if path is None:
+            file.attrs["sampling_rate"] = 250
+        else:
+            file[path] = 250.0
+
+    with pytest.raises(EcgFormatError, match=message):
+        read_ecg(save(tmp_path, fill), leads=["I", "II"], unit="uV")
+
+
+def test_a_rate_beside_the_array_is_that_of_the_array(tmp_path: Path) -> None:
+    def fill(file: Any) -> None:
+        file.update({"g/ecg": VALUES, "g/fs": 250.0, "other/fs": 125.0})
+
+    assert read_ecg(save(tmp_path, fill), leads=["I", "II"], unit="uV").sampling_rate == 250.0

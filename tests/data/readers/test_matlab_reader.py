@@ -170,3 +170,11 @@ def test_truncated_files_are_refused(tmp_path: Path, version: str) -> None:
         path.write_bytes(content[:length])
         with pytest.raises(EcgFormatError):
             read_ecg(path, **GIVEN)
+
+
+def test_rates_that_differ_are_refused(tmp_path: Path) -> None:
+    path = save(tmp_path, {"val": VALUES, "fs": 250.0, "sampling_rate": 500.0})
+    with pytest.raises(EcgFormatError, match="two sampling rates: 250 Hz in fs, 500 Hz in sampling_rate"):
+        read_ecg(path, leads=["I", "II"], unit="uV")
+    path = save(tmp_path, {"val": VALUES, "fs": 250.0, "sampling_rate": 250.0})
+    assert read_ecg(path, leads=["I", "II"], unit="uV").sampling_rate == 250.0

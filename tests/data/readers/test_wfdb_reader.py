@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from ssl_ecg_hf.data import EcgFormatError, read_ecg
-from ssl_ecg_hf.data.readers.wfdb_reader import _read_plain, _to_record
+from ssl_ecg_hf.data.readers.wfdb_reader import _read_any, _read_plain
 from ssl_ecg_hf.data.record import RecordSource
 
 # wfdb writes by means of pandas that new versions of pandas deprecate.
@@ -141,7 +141,7 @@ def test_the_fast_reader_gives_what_wfdb_gives(
         stem.with_suffix(".hea").write_text("\n".join(lines) + "\n")
         fast = _read_plain(stem.with_suffix(".hea"))
         assert fast is not None
-        slow = _to_record(wfdb.rdrecord(str(stem), m2s=True), stem)
+        slow = _read_any(stem)
     np.testing.assert_array_equal(fast.signal, slow.signal)
     assert (fast.leads, fast.sampling_rate, fast.record_id, fast.metadata) == (
         slow.leads,
@@ -249,3 +249,134 @@ def test_a_header_reaches_for_no_other_folder(tmp_path: Path) -> None:
     (tmp_path / "rec.hea").write_text(header)
     with pytest.raises(EcgFormatError, match="invalid syntax in signal line"):
         read_ecg(tmp_path / "rec.hea")
+
+
+# Several samples in a frame --------------------------------------------------------------------------------
+
+FAST = np.round(1000 * np.sin(2 * np.pi * 40 * np.arange(400) / 250)).astype(np.int64)  # uV, 40 Hz at 250 Hz
+
+
+def framed(
+    folder: Path, signals: dict[str, tuple[str, int, Any]], *, name: str = "rec", rate: str = "62.5"
+) -> Path:
+    """Write a record whose signals are (unit, samples in a frame, 1/1000 of the unit); "II:3" has a skew."""
+    columns = [np.asarray(values).reshape(-1, per_frame) for _, per_frame, values in signals.values()]
+    lines = [f"{name} {len(signals)} {rate} {len(columns[0])}"]
+    for (lead, (unit, per_frame, _)), column in zip(signals.items(), columns, strict=True):
+        lead, _, skew = lead.partition(":")
+        form = f"16x{per_frame}" + (f":{skew}" if skew else "")
+        lines.append(f"{name}.dat {form} 1000/{unit} 16 0 {column[0, 0]} {column.sum() % 65536} 0 {lead}")
+    (folder / f"{name}.hea").write_text("\n".join(lines) + "\n")
+    (folder / f"{name}.dat").write_bytes(np.concatenate(columns, axis=1).astype("<i2").tobytes())
+    return folder / f"{name}.hea"
+
+
+def test_all_samples_of_a_frame_are_read(tmp_path: Path) -> None:
+    signals = {"II": ("mV", 4, FAST), "Resp": ("V", 1, np.arange(100)), "V": ("mV", 4, -FAST)}
+    record = read_ecg(framed(tmp_path, signals))
+    assert (record.leads, record.sampling_rate) == (("II", "V"), 250.0)
+    assert record.signal.tolist() == (np.array([FAST, -FAST]) / 1000).astype(np.float32).tolist()
+    assert record.source.dropped == ("Resp",)
+    assert read_ecg(tmp_path / "rec", sampling_rate=250, leads=["II", "V"]).leads == ("II", "V")
+    with pytest.raises(EcgFormatError, match=r"sampling_rate=62\.5 Hz was given, but the file states 250 Hz"):
+        read_ecg(tmp_path / "rec", sampling_rate=62.5)
+
+
+def test_an_invalid_sample_of_a_frame_is_that_sample_alone(tmp_path: Path) -> None:
+    values = FAST.copy()
+    values[5] = -32768
+    record = read_ecg(framed(tmp_path, {"II": ("mV", 4, values)}))
+    assert np.flatnonzero(np.isnan(record.signal[0])).tolist() == [5]
+
+
+def test_a_skew_counts_frames(tmp_path: Path) -> None:
+    record = read_ecg(framed(tmp_path, {"I": ("mV", 4, FAST), "II:3": ("mV", 4, FAST)}))
+    expected = np.append(FAST[12:] / 1000, [np.nan] * 12).astype(np.float32)
+    np.testing.assert_array_equal(record.signal[1], expected)
+    assert not np.isnan(record.signal[0]).any()
+
+
+def test_leads_of_different_rates_are_refused(tmp_path: Path) -> None:
+    path = framed(tmp_path, {"I": ("mV", 4, FAST), "II": ("mV", 2, FAST[:200])})
+    with pytest.raises(
+        EcgFormatError, match=r"same time and rate \(I: 400 samples at 250 Hz; II: 200 samples at 125 Hz\)"
+    ):
+        read_ecg(path)
+
+
+@pytest.mark.parametrize("segment", [False, True])
+def test_the_samples_of_all_frames_are_bounded(tmp_path: Path, segment: bool) -> None:
+    path = framed(tmp_path, {"I": ("mV", 4, FAST), "II": ("mV", 4, FAST)})
+    path.write_text(path.read_text().replace("rec 2 62.5 100", "rec 2 62.5 40000000"))
+    if segment:
+        path = tmp_path / "multi.hea"
+        path.write_text("multi/1 2 62.5 40000000\nrec 40000000\n")
+    with pytest.raises(EcgFormatError, match="announces 8 signals of 40000000 samples"):
+        read_ecg(path)
+
+
+def test_segments_of_one_layout_are_joined(tmp_path: Path) -> None:
+    for name, sign in (("one", 1), ("two", -1)):
+        framed(tmp_path, {"II": ("mV", 4, sign * FAST), "Resp": ("V", 1, np.arange(100))}, name=name)
+    (tmp_path / "multi.hea").write_text("multi/2 2 62.5 200\none 100\ntwo 100\n")
+    record = read_ecg(tmp_path / "multi.hea")
+    assert (record.leads, record.sampling_rate, record.source.dropped) == (("II",), 250.0, ("Resp",))
+    assert record.signal[0].tolist() == (np.append(FAST, -FAST) / 1000).astype(np.float32).tolist()
+
+
+def variable(folder: Path, second: dict[str, tuple[str, int, Any]], **options: Any) -> Path:
+    """Write two segments with 10 frames of nothing between them, II and V1 in their layout."""
+    framed(folder, {"II": ("mV", 4, FAST), "Resp": ("V", 1, np.arange(100))}, name="one")
+    framed(folder, second, name="two", **options)
+    layout = ["layout 3 62.5 0", *(f"~ 0x{n} 200/mV 8 0 0 0 0 {lead}" for n, lead in ((4, "II"), (4, "V1")))]
+    (folder / "layout.hea").write_text("\n".join([*layout, "~ 0 200/V 8 0 0 0 0 Resp"]) + "\n")
+    (folder / "multi.hea").write_text("multi/4 3 62.5 210\nlayout 0\none 100\n~ 10\ntwo 100\n")
+    return folder / "multi.hea"
+
+
+def test_segments_of_various_layouts_are_joined(tmp_path: Path) -> None:
+    record = read_ecg(variable(tmp_path, {"V1": ("mV", 4, 2 * FAST), "II": ("mV", 4, -FAST)}))
+    assert (record.leads, record.sampling_rate, record.source.dropped) == (("II", "V1"), 250.0, ("Resp",))
+    gap = np.full(40, np.nan)
+    expected = np.array([[*FAST, *gap, *-FAST], [*np.full(440, np.nan), *(2 * FAST)]]) / 1000
+    np.testing.assert_array_equal(record.signal, expected.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ({"II": ("uV", 4, FAST)}, "unit 'mV or uV' is no known voltage"),
+        ({"II": ("mV", 2, FAST[:200])}, "segment two holds 2 samples of II in a frame, the first one 4"),
+        ({"II:1": ("mV", 4, FAST)}, "segment two shifts II of several samples a frame"),
+    ],
+)
+def test_segments_of_various_layouts_that_do_not_fit_are_refused(
+    tmp_path: Path, second: dict[str, tuple[str, int, Any]], message: str
+) -> None:
+    with pytest.raises(EcgFormatError, match=message):
+        read_ecg(variable(tmp_path, second))
+
+
+def test_segments_of_another_rate_are_refused(tmp_path: Path) -> None:
+    path = variable(tmp_path, {"II": ("mV", 4, FAST)}, rate="125")
+    with pytest.raises(EcgFormatError, match=r"segment two has 125 frames a second, the record 62\.5"):
+        read_ecg(path)
+
+
+def test_a_signal_whose_segments_have_units_of_their_own_is_left_out(tmp_path: Path) -> None:
+    record = read_ecg(variable(tmp_path, {"II": ("mV", 4, FAST), "Resp": ("Ohm", 1, np.arange(100))}))
+    assert (record.leads, record.source.dropped) == (("II", "V1"), ("Resp",))
+
+
+def test_what_is_no_record_of_segments_is_refused(tmp_path: Path) -> None:
+    for name, lead in (("one", "II"), ("two", "V1")):
+        framed(tmp_path, {lead: ("mV", 4, FAST)}, name=name)
+    for text, message in {
+        "multi/2 1 62.5 200\none 100\ntwo 100\n": r"segment two holds the signals \['V1'\], the first",
+        "multi/2 1 62.5 200\none 100\n~ 100\n": "a segment is empty, which needs a header of the layout",
+        "multi/1 1 62.5 100\nmulti 100\n": "segment multi consists of segments itself",
+        "multi/1 2 62.5 100\none 100\n": "the header announces 2 signals, one 1",
+    }.items():
+        (tmp_path / "multi.hea").write_text(text)
+        with pytest.raises(EcgFormatError, match=message):
+            read_ecg(tmp_path / "multi.hea")
