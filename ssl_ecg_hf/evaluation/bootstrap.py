@@ -13,6 +13,8 @@ from ssl_ecg_hf.evaluation.checks import check_same_shape, check_scores
 from ssl_ecg_hf.evaluation.weighted import WeightedMetric, weighted_auroc
 
 DRAWS = 1000
+COMPARISON_DRAWS = 10_000
+"""Where p-values are corrected for many comparisons: 1,000 draws cannot show less than 0.002."""
 CONFIDENCE = 0.95
 _CHUNK = 100  # draws at a time: (100, records) float64 stays in the cache's reach
 
@@ -63,6 +65,19 @@ class PairedComparison:
 
     difference: Interval
     p_value: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacroDraws:
+    """The macro mean of a metric on the records as they are and on every draw.
+
+    Args:
+        estimate: NaN where no class is defined.
+        values: (draws,), NaN where a draw lacks one of the classes.
+    """
+
+    estimate: float
+    values: NDArray[np.float64]
 
 
 def cluster_index(patient_ids: Sequence[object] | NDArray[Any] | None, records: int) -> NDArray[np.int64]:
@@ -194,10 +209,37 @@ def paired_bootstrap(
     truth, first = check_scores(labels, first)
     second = check_scores(truth, check_same_shape(truth, second, name="scores of the second system"))[1]
     weights = draw_weights(cluster_index(patient_ids, len(truth)), draws=draws, generator=generator)
-    estimate_first, values_first = _macro(*_evaluate(metric, truth, first, weights))
-    estimate_second, values_second = _macro(*_evaluate(metric, truth, second, weights))
-    values = values_first - values_second
-    difference = _interval(estimate_first - estimate_second, values, confidence=confidence)
+    of_first, of_second = (
+        macro_draws(truth, scores, weights=weights, metric=metric) for scores in (first, second)
+    )
+    return compare_draws(of_first, of_second, confidence=confidence)
+
+
+def macro_draws(
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    *,
+    weights: NDArray[np.float64],
+    metric: WeightedMetric = weighted_auroc,
+) -> MacroDraws:
+    """Evaluate the macro mean of a metric on draws, to be compared with others on the same draws.
+
+    Args:
+        labels: (records, classes), 0 or 1.
+        scores: (records, classes), in [0, 1].
+        weights: (draws, records), as :func:`draw_weights` returns them.
+        metric: see :func:`bootstrap`.
+    """
+    estimate, values = _macro(*_evaluate(metric, labels, scores, weights))
+    return MacroDraws(estimate=estimate, values=values)
+
+
+def compare_draws(
+    first: MacroDraws, second: MacroDraws, *, confidence: float = CONFIDENCE
+) -> PairedComparison:
+    """Compare two systems by their values on the same draws, see :func:`paired_bootstrap`."""
+    values = first.values - second.values
+    difference = _interval(first.estimate - second.estimate, values, confidence=confidence)
     if difference.low is None:
         return PairedComparison(difference=difference, p_value=None)
     defined = values[np.isfinite(values)]

@@ -18,6 +18,7 @@ from ssl_ecg_hf.evaluation.plots import (
     plot_roc,
 )
 from ssl_ecg_hf.evaluation.predictions import Predictions
+from ssl_ecg_hf.evaluation.summary import FEWEST_SEEDS
 
 ROC, PRECISION_RECALL, RELIABILITY = "roc.png", "precision_recall.png", "reliability.png"
 EXAMPLE, LABEL_EFFICIENCY = "example_ecg.png", "label_efficiency.png"
@@ -166,8 +167,8 @@ def draw_label_efficiency(folder: Path, summary: Mapping[str, Any]) -> str:
             "fraction": row["label_fraction"],
             "value": row["test_auroc"]["mean"],
             # Student's t of two seeds says next to nothing and would be all there is to see.
-            "low": row["test_auroc"]["low"] if len(row["seeds"]) > 2 else None,
-            "high": row["test_auroc"]["high"] if len(row["seeds"]) > 2 else None,
+            "low": row["test_auroc"]["low"] if len(row["seeds"]) >= FEWEST_SEEDS else None,
+            "high": row["test_auroc"]["high"] if len(row["seeds"]) >= FEWEST_SEEDS else None,
         }
         for row in summary["rows"]
     ]

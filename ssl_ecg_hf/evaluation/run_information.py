@@ -19,7 +19,8 @@ def run_information() -> dict[str, Any]:
 
     Returns:
         ``{"date", "ssl_ecg_hf", "git_revision", "git_modified", "python", "platform", "libraries"}``; the
-        date in UTC (ISO 8601); both git entries None where the package does not run from its checkout.
+        date in UTC (ISO 8601); `git_modified` tells whether files of the package differ from the revision;
+        both git entries None where the package does not run from its checkout.
     """
     revision, modified = _git_state(Path(__file__).resolve().parents[1])
     return {
@@ -34,13 +35,14 @@ def run_information() -> dict[str, Any]:
 
 
 def _git_state(package: Path) -> tuple[str | None, bool | None]:
-    """Revision and "tracked files differ from it" of the checkout that ``package`` is the top folder of."""
+    """Revision of the checkout that holds ``package`` at its top, and whether the package differs from it."""
     prefix = _git(package, "rev-parse", "--show-prefix")
     # Installed into a virtual environment inside somebody else's repository, the prefix is another one.
     if prefix != f"{package.name}/":
         return None, None
     revision = _git(package, "rev-parse", "HEAD")
-    changes = _git(package, "status", "--porcelain", "--untracked-files=no")
+    # Not what else the checkout holds: a table of results that grows is no change of the sources.
+    changes = _git(package, "status", "--porcelain", "--untracked-files=no", "--", ".")
     return revision, None if changes is None else changes != ""
 
 

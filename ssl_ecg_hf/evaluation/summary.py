@@ -8,10 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ssl_ecg_hf.evaluation.bootstrap import paired_bootstrap
+from ssl_ecg_hf.evaluation.bootstrap import (
+    COMPARISON_DRAWS,
+    MacroDraws,
+    cluster_index,
+    compare_draws,
+    draw_weights,
+    macro_draws,
+)
 from ssl_ecg_hf.evaluation.predictions import Predictions
 from ssl_ecg_hf.evaluation.seeds import cohens_d_paired, compare_seeds, holm, summarize_seeds
-from ssl_ecg_hf.evaluation.weighted import weighted_auroc
+
+FEWEST_SEEDS = 3
+"""Of fewer, neither an interval over seeds nor an effect size says anything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +64,9 @@ def summarize(
         `"rows"`: per method and label fraction the seeds, mean, standard deviation and Student-t interval of
         the test macro AUROC over seeds, the same of validation, of F1 at the frozen thresholds and of AUPRC.
         `"comparisons"`: difference of macro AUROC on the test records with its bootstrap interval by
-        patient, p-value, Holm-corrected p-value, effect size (Cohen's d of the paired seeds, None for one
-        seed) and a verdict at 5 %. The difference is that of the means over seeds. `"data"`: what the runs
-        say of the completeness of their data. With `shares` also `"resplit"`: them, the overlap, and the
+        patient, p-value, Holm-corrected p-value, effect size (Cohen's d of the paired seeds, None for fewer
+        than three) and a verdict at 5 %. The difference is that of the means over seeds. `"data"`: what the
+        runs say of the completeness of their data. With `shares` also `"resplit"`: them, the overlap, and the
         least and most labelled test records of a seed.
 
     Raises:
@@ -81,6 +90,7 @@ def summarize(
             row[f"{split}_{metric}"] = {"values": values, **asdict(summarize_seeds(values, overlap=overlap))}
         rows.append(row)
     found = []
+    draws = _TestDraws(runs[0], seed=seed) if runs and shares is None else None
     for method, control in comparisons:
         for fraction in sorted({fraction for _, fraction in cells}):
             pair = [cells.get((name, fraction), []) for name in (method, control)]
@@ -89,8 +99,8 @@ def summarize(
             if len(shared) > (0 if shares is None else 1):
                 first, second = ([run for run in members if run.seed in shared] for members in pair)
                 found.append(
-                    _compare(first, second, seed=seed)
-                    if shares is None
+                    _compare(first, second, draws=draws)
+                    if draws is not None
                     else _compare_splits(first, second, overlap=overlap)
                 )
     for entry in found:
@@ -147,25 +157,40 @@ def _compare_splits(runs: Sequence[Run], control: Sequence[Run], *, overlap: flo
     }
 
 
-def _compare(runs: Sequence[Run], control: Sequence[Run], *, seed: int) -> dict[str, Any]:
+class _TestDraws:
+    """Macro AUROC of runs on the same draws of the test patients, each computed once."""
+
+    def __init__(self, first: Run, *, seed: int) -> None:
+        self.first = first
+        patients = cluster_index(first.test.patient_ids, len(first.test.labels))
+        generator = np.random.default_rng(seed)
+        self.weights = draw_weights(patients, draws=COMPARISON_DRAWS, generator=generator)
+        self.known: dict[int, MacroDraws] = {}
+
+    def mean(self, runs: Sequence[Run]) -> MacroDraws:
+        """Return the mean over runs."""
+        found = [self._of(run) for run in runs]
+        return MacroDraws(
+            estimate=float(np.mean([each.estimate for each in found])),
+            values=np.mean([each.values for each in found], axis=0),
+        )
+
+    def _of(self, run: Run) -> MacroDraws:
+        if id(run) not in self.known:
+            _check_same_records(run, self.first)
+            self.known[id(run)] = macro_draws(run.test.labels, run.test.scores, weights=self.weights)
+        return self.known[id(run)]
+
+
+def _compare(runs: Sequence[Run], control: Sequence[Run], *, draws: _TestDraws) -> dict[str, Any]:
     """Compare two methods by the mean over seeds of their macro AUROC, on the same draws of test patients."""
-    test = runs[0].test
-    for run in [*runs, *control]:
-        _check_same_records(run, runs[0])
-    # Seeds side by side as if they were classes: the mean over all columns is the mean over seeds.
-    found = paired_bootstrap(
-        np.tile(test.labels, (1, len(runs))),
-        np.hstack([run.test.scores for run in runs]),
-        np.hstack([run.test.scores for run in control]),
-        metric=weighted_auroc,
-        patient_ids=test.patient_ids,
-        generator=np.random.default_rng(seed),
-    )
+    found = compare_draws(draws.mean(runs), draws.mean(control))
+    several = len(runs) >= FEWEST_SEEDS
     return {
         **_compared(runs, control),
         "difference": found.difference.estimate,
         "low": found.difference.low,
         "high": found.difference.high,
         "p": found.p_value,
-        "effect_size": cohens_d_paired(_aurocs(runs), _aurocs(control)) if len(runs) > 1 else None,
+        "effect_size": cohens_d_paired(_aurocs(runs), _aurocs(control)) if several else None,
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ssl_ecg_hf.evaluation.bootstrap import DRAWS
+from ssl_ecg_hf.evaluation.bootstrap import COMPARISON_DRAWS
 from ssl_ecg_hf.evaluation.grid_table import grid_table
+from ssl_ecg_hf.evaluation.summary import FEWEST_SEEDS
 
 
 def label_fractions(rows: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -159,15 +160,16 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     for row in sorted(summary["rows"], key=lambda row: row["label_fraction"]):
         auroc, f1, validation = row["test_auroc"], row["test_f1"], row["validation_auroc"]
         spread = "" if auroc["std"] is None else f" ± {auroc['std']:.4f}"
-        interval = "" if auroc["low"] is None else f"{auroc['low']:.4f} to {auroc['high']:.4f}"
+        few = auroc["low"] is None or len(row["seeds"]) < FEWEST_SEEDS
+        interval = "" if few else f"{auroc['low']:.4f} to {auroc['high']:.4f}"
         lines.append(
             f"| {row['method']} | {100 * row['label_fraction']:g} % | {len(row['seeds'])} "
             f"| {auroc['mean']:.4f}{spread} | {interval} | {f1['mean']:.3f} | {validation['mean']:.4f} |"
         )
     if summary["comparisons"]:
         how = (
-            f"a paired bootstrap of the test patients, p corrected by Holm ({DRAWS:,} draws cannot show less "
-            f"than {2 / (DRAWS + 1):.3f} before the correction)"
+            f"a paired bootstrap of the test patients, p corrected by Holm ({COMPARISON_DRAWS:,} draws "
+            f"cannot show less than {2 / (COMPARISON_DRAWS + 1):.4f} before the correction)"
             if resplit is None
             else "the corrected resampled t-test over the splits (Nadeau and Bengio 2003), p corrected by "
             "Holm, too"

@@ -37,6 +37,12 @@ def test_a_checkout_has_a_revision_and_says_whether_it_was_changed(tmp_path):
     revision, modified = _git_state(package)
     assert re.fullmatch(r"[0-9a-f]{40}", revision)
     assert modified is False
+    (tmp_path / "results.md").write_text("0.89\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "second")
+    (tmp_path / "results.md").write_text("0.90\n")  # not of the package
+    revision, modified = _git_state(package)
+    assert modified is False
     (package / "a.py").write_text("x = 2\n")
     assert _git_state(package) == (revision, True)
 

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, recall_score, roc_auc_score
 
+from ssl_ecg_hf.evaluation import weighted as module
 from ssl_ecg_hf.evaluation.metrics import macro_auroc
 from ssl_ecg_hf.evaluation.weighted import (
     resampled,
@@ -45,6 +46,16 @@ def test_weights_mean_the_same_as_repeated_records(seed, records):
             assert f1[draw, column] == pytest.approx(f1_score(truth, predicted, zero_division=0))
             assert sensitivity[draw, column] == pytest.approx(recall_score(truth, predicted))
             assert specificity[draw, column] == pytest.approx(recall_score(truth, predicted, pos_label=0))
+
+
+def test_auroc_of_many_records_is_the_same(monkeypatch):
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, (300, 3))
+    scores = generator.integers(0, 99, (300, 3)) / 100
+    weights = generator.integers(0, 4, (50, 300)).astype(float)
+    expected = weighted_auroc(labels, scores, weights)
+    monkeypatch.setattr(module, "_MOST_PAIRS", 0)
+    assert np.array_equal(weighted_auroc(labels, scores, weights), expected)
 
 
 def test_any_metric_can_be_resampled():
