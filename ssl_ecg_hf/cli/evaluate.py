@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 
 def main(argv: list[str]) -> None:
-    """Measure a classifier, write metrics.json, predictions and pictures, and print the table."""
+    """Measure a classifier, write metrics.json, predictions and pictures, and print the table.
+
+    On other data than those of its training the thresholds stay, and the files go to `--output_dir`.
+    """
     from ssl_ecg_hf.allocator import keep_freed_memory
     from ssl_ecg_hf.cli.parsing import parse
     from ssl_ecg_hf.data.source import DataArguments
-    from ssl_ecg_hf.evaluation.checkpoint import ROBUSTNESS, EvaluationArguments, evaluate
+    from ssl_ecg_hf.evaluation.checkpoint import ROBUSTNESS, EvaluationArguments, evaluate, results_folder
     from ssl_ecg_hf.evaluation.robustness_plot import robustness_table
     from ssl_ecg_hf.evaluation.table import metrics_table
 
@@ -19,10 +21,11 @@ def main(argv: list[str]) -> None:
         "evaluate",
         (EvaluationArguments, DataArguments),
         argv,
-        example="ssl-ecg evaluate --model runs/probe --data DIR",
+        example="ssl-ecg evaluate --model runs/probe --data DIR; on other recordings, with the thresholds "
+        "of the first: ssl-ecg evaluate --model runs/probe --data OTHER --output_dir runs/probe_on_other",
     )
     keep_freed_memory()
     print(metrics_table(evaluate(what, data)))
     if what.robustness:
-        measured = json.loads((Path(what.model) / ROBUSTNESS).read_text(encoding="utf-8"))
+        measured = json.loads((results_folder(what) / ROBUSTNESS).read_text(encoding="utf-8"))
         print(f"\n{robustness_table(measured)}")

@@ -24,7 +24,7 @@ def recordings_of_run(recipe: Mapping[str, Any] | None, data: str, cache_dir: st
         ValueError: if there is no recipe, or these are other recordings than those of the run.
     """
     from ssl_ecg_hf.data.source import DataArguments
-    from ssl_ecg_hf.evaluation.recipe import check_same_split
+    from ssl_ecg_hf.evaluation.recipe import check_same_split, same_dataset
 
     if recipe is None:
         raise ValueError("the checkpoint has no recipe.json, so that its test split is not known")
@@ -32,7 +32,7 @@ def recordings_of_run(recipe: Mapping[str, Any] | None, data: str, cache_dir: st
     chosen = {name: value for name, value in recipe["arguments"].items() if name in known}
     recordings = DataArguments(**{**chosen, "data": data, "cache_dir": cache_dir}).load()
     trained_on, given = recipe["dataset"], recordings.description
-    if trained_on["name"] != given["name"]:
+    if not same_dataset(trained_on, given):
         raise ValueError(
             f"the model was trained on {trained_on['name']!r}, --data {data!r} is {given['name']!r}; the "
             "loss in 8 bits is measured on its own test split"

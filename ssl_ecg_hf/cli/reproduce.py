@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ssl_ecg_hf.cli.experiment_table import Cell, ExperimentTable, Pretraining, read_table
+from ssl_ecg_hf.cli.recorded_recipe import Wanted, check_recipes, wanted_pretraining, wanted_run
 
 if TYPE_CHECKING:
     from ssl_ecg_hf.evaluation.summary import Run
@@ -26,8 +27,7 @@ def pretrain_once(pretraining: Pretraining | None, *, data: str, root: Path) -> 
         return None
     folder = root / pretraining.name
     if not (folder / "config.json").is_file():
-        where = ["--data", data, *pretraining.data_words, "--output_dir", str(folder)]
-        pretrain([*pretraining.words, *where, "--seed", str(pretraining.seed)])
+        pretrain([*wanted_pretraining(pretraining).command, "--data", data, "--output_dir", str(folder)])
     return folder
 
 
@@ -37,15 +37,13 @@ def run_cell(cell: Cell, checkpoint: Path | None, *, data: str, root: Path) -> P
     from ssl_ecg_hf.cli.finetune import main as finetune
 
     folder = root / cell.name
-    of_data = ["--data", data, *cell.data_words]
     if not (folder / "config.json").is_file():
         model = [] if checkpoint is None else ["--model", str(checkpoint)]
-        seeds = ["--seed", str(cell.seed), "--label_seed", str(cell.seed)]
-        fraction = ["--label_fraction", str(cell.label_fraction)]
-        finetune([*cell.words, *of_data, *model, *seeds, *fraction, "--output_dir", str(folder)])
+        finetune([*wanted_run(cell).command, "--data", data, *model, "--output_dir", str(folder)])
     wanted = ["metrics.json", *(["robustness.json"] if cell.robustness else [])]
     if not all((folder / name).is_file() for name in wanted):
         more = ["--robustness", "true"] if cell.robustness else []
+        of_data = ["--data", data, *cell.data_words]
         evaluate(["--model", str(folder), *of_data, "--pictures", "false", *more])
     return folder
 
@@ -109,6 +107,46 @@ def state_of(cell: Cell, results: Path) -> list[Path]:
 def is_finished(cell: Cell, results: Path) -> bool:
     """Tell whether all of them are there."""
     return all(path.is_file() for path in state_of(cell, results))
+
+
+def check_finished(table: ExperimentTable, missing: Sequence[Cell], *, root: Path, results: Path) -> None:
+    """Refuse what is there, and would be used, if it was made with other options than the table names now.
+
+    Args:
+        table: all cells.
+        missing: those that are to be run; a finished checkpoint of theirs would be used.
+        root: where checkpoints are.
+        results: where results are.
+
+    Raises:
+        ValueError: if a result or a checkpoint is of another recipe.
+    """
+    from ssl_ecg_hf.evaluation.recipe import read_recipe
+
+    def recorded(path: Path, key: str) -> Any:
+        return json.loads(path.read_text(encoding="utf-8")).get(key)
+
+    finished: list[tuple[Path, Any, Wanted]] = []
+    for pretraining in dict.fromkeys(cell.pretraining for cell in table.cells if cell.pretraining):
+        path = results / f"{pretraining.name}.json"
+        if path.is_file():
+            finished.append((path, recorded(path, "recipe"), wanted_pretraining(pretraining)))
+    for cell in table.cells:
+        if is_finished(cell, results):
+            files = [path for path in state_of(cell, results) if path.suffix == ".json"]
+            finished += [(path, recorded(path, "run"), wanted_run(cell)) for path in files]
+    folders = {root / cell.name: wanted_run(cell) for cell in missing}
+    folders |= {
+        root / cell.pretraining.name: wanted_pretraining(cell.pretraining)
+        for cell in missing
+        if cell.pretraining
+    }
+    finished += [
+        (folder, read_recipe(folder), wanted)
+        for folder, wanted in folders.items()
+        if (folder / "config.json").is_file()
+    ]
+    check_recipes(finished)
 
 
 def finish(cell: Cell, *, data: str, root: Path, results: Path) -> None:
@@ -292,7 +330,8 @@ def main(argv: list[str]) -> None:
     )
     missing = [cell for cell in wanted if not is_finished(cell, results)]
     print(f"{table.name}: {len(table.cells)} runs, {len(missing)} to do", flush=True)
-    # Before hours of training: results that are there, if of other recordings, are refused.
+    # Before hours of training: what is there is refused if it is of other options or other recordings.
+    check_finished(table, missing, root=arguments.runs / table.name, results=results)
     loaded = load_runs(table.cells, data=arguments.data, results=results)
     start = perf_counter()
     for cell in tqdm(missing, desc=table.name, unit="run"):

@@ -20,6 +20,7 @@ from ssl_ecg_hf.evaluation.calibration import expected_calibration_error
 from ssl_ecg_hf.evaluation.checks import check_class_names, check_scores
 
 DEFAULT_THRESHOLD = 0.5
+LEAST_DIGITS, MOST_DIGITS = 6, 17  # of a threshold; 17 tell any two numbers apart
 MACRO_METRICS: tuple[str, ...] = (
     "auroc", "auprc", "f1", "f1_at_0.5", "sensitivity", "specificity", "brier", "ece",
 )  # fmt: skip
@@ -120,8 +121,9 @@ def undefined_classes(labels: ArrayLike, *, class_names: Sequence[str]) -> list[
 def choose_thresholds(labels: ArrayLike, scores: ArrayLike) -> NDArray[np.float64]:
     """Find for each class the threshold of the highest F1; call it on validation records.
 
-    A threshold lies halfway between two neighbouring scores, so that rounding it moves no record across.
-    Of several equally good ones the lowest, the most sensitive, is taken.
+    A threshold lies halfway between two neighbouring scores, rounded to six significant digits, or to more
+    where fewer would move a record across. Of several equally good ones the lowest, the most sensitive, is
+    taken.
 
     Args:
         labels: (records, classes), 0 or 1.
@@ -188,5 +190,14 @@ def _best_threshold(truth: NDArray[np.int64], score: NDArray[np.float64]) -> flo
     total = precision[:-1] + recall[:-1]
     f1 = np.divide(2 * precision[:-1] * recall[:-1], total, out=np.zeros_like(total), where=total > 0)
     best = int(np.argmax(f1))
-    below = candidates[best - 1] if best > 0 else 0.0
-    return float((candidates[best] + below) / 2)
+    return _between(float(candidates[best - 1]) if best > 0 else 0.0, float(candidates[best]))
+
+
+def _between(below: float, above: float) -> float:
+    """The middle of two numbers in the fewest digits that keep it above the one and not above the other."""
+    middle = (below + above) / 2
+    for digits in range(LEAST_DIGITS, MOST_DIGITS + 1):
+        rounded = float(f"{middle:.{digits}g}")
+        if below < rounded <= above:
+            return rounded
+    return above  # nothing lies between them

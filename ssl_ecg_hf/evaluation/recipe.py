@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,59 @@ def check_same_split(recipe: dict[str, Any] | None, given: dict[str, Any]) -> No
                 "divided otherwise, so that it may have seen those that it would be measured on. Go back to "
                 "the earlier recordings, or train again; a column 'split' in the table keeps a division"
             )
+
+
+def same_dataset(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two descriptions are of the same dataset, whatever folder it lies in.
+
+    A folder that was moved or renamed is still the same if its validation and test hold the same recordings.
+    Two folders of one name count as the same; whether they are divided alike is for `check_same_split`.
+
+    Args:
+        one: description of recordings.
+        other: likewise.
+
+    Example:
+        >>> ours, digests = {"name": "ours", "simulated": False}, {"validation": "ab", "test": "cd"}
+        >>> same_dataset(ours, {**ours, "name": "moved"})
+        False
+        >>> same_dataset({**ours, "held_out": digests}, {**ours, "name": "moved", "held_out": digests})
+        True
+    """
+    stated = [key for key in ("simulated", "public", "seed") if key in one and key in other]
+    if any(one[key] != other[key] for key in stated):
+        return False
+    if "public" in stated or one["name"] == other["name"]:
+        return True
+    # Ids that merely count are alike in many datasets; their table and their numbers are not.
+    alike = ("held_out", "records", "table_sha256")
+    return bool(one.get("held_out")) and all(one.get(key) == other.get(key) for key in alike)
+
+
+def check_own_metrics(recipe: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    """Refuse metrics of an external test, where those of a checkpoint's own data are wanted.
+
+    Args:
+        recipe: of the checkpoint.
+        metrics: content of a metrics.json.
+
+    Raises:
+        ValueError: if they were measured on another dataset, or on another division of it.
+    """
+    trained_on, measured_on = recipe["dataset"], metrics["run"]["dataset"]
+    own = same_dataset(trained_on, measured_on) and "trained_on" not in metrics["run"]
+    # What one of them does not state, as older ones do not, is no difference.
+    stated = [key for key in ("split", "held_out") if trained_on.get(key) and measured_on.get(key)]
+    if not own or any(trained_on[key] != measured_on[key] for key in stated):
+        raise ValueError(
+            f"metrics.json was measured on {measured_on['name']!r}{_divided(measured_on)}, the checkpoint "
+            f"was trained on {trained_on['name']!r}{_divided(trained_on)}: its own results are wanted, which "
+            "ssl-ecg evaluate writes for the data of the training; those on others go to an --output_dir"
+        )
+
+
+def _divided(dataset: Mapping[str, Any]) -> str:
+    return f" ({dataset['split']})" if dataset.get("split") else ""
 
 
 def _lineage(recipe: dict[str, Any] | None) -> Iterator[dict[str, Any]]:

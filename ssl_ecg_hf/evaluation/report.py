@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,41 @@ AGE_BANDS: dict[str, tuple[float, float]] = {
 SMALLEST_GROUP = 20
 """Subgroups with fewer records are counted but not measured: their AUROC would be noise."""
 
+EXACT = frozenset({"threshold", "thresholds"})
+"""Keys whose numbers are not rounded: a threshold in fewer digits may call other records positive."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """What is not measured but chosen, and on which records."""
+
+    thresholds: NDArray[np.float64]
+    temperature: float
+    on: str
+    not_chosen: list[str]
+
+
+def _choose(validation: Predictions, names: list[str]) -> _Chosen:
+    return _Chosen(
+        thresholds=choose_thresholds(validation.labels, validation.scores),
+        temperature=fit_temperature(validation.labels, validation.logits),
+        on="validation",
+        not_chosen=undefined_classes(validation.labels, class_names=names),
+    )
+
+
+def _chosen_before(frozen: Mapping[str, Any], names: list[str]) -> _Chosen:
+    """What an earlier evaluation chose."""
+    if names != list(frozen["classes"]):
+        raise ValueError(f"the frozen thresholds are those of {frozen['classes']}, the classes are {names}")
+    thresholds = frozen["thresholds"]
+    return _Chosen(
+        thresholds=np.array([thresholds["values"][name] for name in names], dtype=np.float64),
+        temperature=frozen["calibration"]["temperature"],
+        on=f"{thresholds['chosen_on']} of {frozen['run']['dataset']['name']}",
+        not_chosen=list(thresholds["not_chosen"]),
+    )
+
 
 def evaluate_predictions(
     *,
@@ -54,21 +90,26 @@ def evaluate_predictions(
     class_names: Sequence[str],
     run: Mapping[str, Any],
     class_meanings: Mapping[str, str] | None = None,
+    frozen: Mapping[str, Any] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Measure a model on its test records; everything that is chosen is chosen on validation.
 
-    Thresholds (highest F1) and the temperature are fitted on the validation records and frozen. Intervals
-    are percentile bootstraps of the test records by patient.
+    Thresholds (highest F1) and the temperature are fitted on the validation records and frozen, or taken from
+    an earlier evaluation, for an external test. Intervals are percentile bootstraps of the test records by
+    patient.
 
     Args:
         test: predictions of the records that nothing was chosen on.
-        validation: predictions of the records that choices were made on.
+        validation: predictions of the records that choices are made on; with ``frozen`` they are only
+            measured.
         class_names: one name a class.
         run: what was run; copied into the result under ``"run"``. It must say what the data are:
             ``{"dataset": {"name": str, "simulated": bool, ...}, ...}``.
         class_meanings: class -> what it stands for, where that is known.
+        frozen: content of the metrics.json of the model's own data, whose thresholds and temperature are
+            kept.
         draws: bootstrap draws.
         seed: of the bootstrap.
 
@@ -77,7 +118,7 @@ def evaluate_predictions(
 
     Raises:
         ValueError: if classes do not fit together, test and validation share a record or a patient, a meaning
-            is that of no class, or ``run`` does not say what the data are.
+            is that of no class, ``frozen`` has other classes, or ``run`` does not say what the data are.
     """
     _check_run(run)
     names = check_class_names(class_names, test.labels.shape[1])
@@ -86,7 +127,8 @@ def evaluate_predictions(
     meanings = dict(class_meanings or {})
     if unknown := sorted(meanings.keys() - set(names)):
         raise ValueError(f"class_meanings explain {unknown}; the classes are {names}")
-    thresholds = choose_thresholds(validation.labels, validation.scores)
+    chosen = _choose(validation, names) if frozen is None else _chosen_before(frozen, names)
+    thresholds = chosen.thresholds
     result = {
         "schema": SCHEMA,
         "run": dict(run),
@@ -94,24 +136,24 @@ def evaluate_predictions(
         "class_meanings": meanings,
         "data": {"test": _describe(test), "validation": _describe(validation)},
         "thresholds": {
-            "chosen_on": "validation",
+            "chosen_on": chosen.on,
             "rule": "highest F1",
             "values": dict(zip(names, thresholds.tolist(), strict=True)),
-            "not_chosen": undefined_classes(validation.labels, class_names=names),
+            "not_chosen": chosen.not_chosen,
         },
         "test": classification_metrics(test.labels, test.scores, class_names=names, thresholds=thresholds),
         "validation": classification_metrics(
             validation.labels, validation.scores, class_names=names, thresholds=thresholds
         ),
         "intervals": _intervals(test, names, thresholds, draws=draws, seed=seed),
-        "calibration": _calibration(test, validation, names),
+        "calibration": _calibration(test, chosen, names),
         "subgroups": _subgroups(test, names, draws=draws, seed=seed),
     }
     return dict(_plain(result))
 
 
 def save_metrics(path: str | Path, metrics: Mapping[str, Any]) -> None:
-    """Write metrics as JSON: sorted keys, numbers rounded to six significant digits, in one step.
+    """Write metrics as JSON: sorted keys, numbers in six significant digits, thresholds in all, in one step.
 
     Args:
         path: file to write; its folder must exist.
@@ -214,16 +256,15 @@ def _intervals(
     return intervals
 
 
-def _calibration(test: Predictions, validation: Predictions, names: list[str]) -> dict[str, Any]:
-    temperature = fit_temperature(validation.labels, validation.logits)
-    scaled = apply_temperature(test.logits, temperature)
+def _calibration(test: Predictions, chosen: _Chosen, names: list[str]) -> dict[str, Any]:
+    scaled = apply_temperature(test.logits, chosen.temperature)
     before = expected_calibration_error(test.labels, test.scores)
     after = expected_calibration_error(test.labels, scaled)
     curves = reliability_curves(test.labels, test.scores)
     return {
         "bins": BINS,
-        "temperature": temperature,
-        "fitted_on": "validation",
+        "temperature": chosen.temperature,
+        "fitted_on": chosen.on,
         "macro_ece": float(before.mean()),
         "macro_ece_with_temperature": float(after.mean()),
         "reliability": {
@@ -281,20 +322,23 @@ def _subgroup(
     }
 
 
-def _plain(value: Any) -> Any:
-    """Nested dicts, lists, strings, ints, None and floats of six significant digits; nothing else passes."""
+def _plain(value: Any, *, exact: bool = False) -> Any:
+    """Nested dicts, lists, strings, ints, None and floats of six significant digits; nothing else passes.
+
+    Floats under a key of ``EXACT`` keep all digits.
+    """
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, exact=exact or key in EXACT) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_plain(item, exact=exact) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return _plain(value.item(), exact=exact)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(
                 f"metrics hold the number {value}; expected finite numbers, None for an undefined one"
             )
-        return float(f"{value:.6g}")
+        return value if exact else float(f"{value:.6g}")
     if value is None or isinstance(value, (bool, int, str)):
         return value
     raise TypeError(f"metrics hold a {type(value).__name__}; expected dicts, lists, strings, numbers or None")

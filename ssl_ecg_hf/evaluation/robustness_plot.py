@@ -140,6 +140,8 @@ def _draw_dots(axes: Axes, entries: Sequence[Entry], places: Mapping[str, float]
         return
     axes.axvline(clean, color=colour, linewidth=1)
     for entry in entries:
+        if entry["macro_auroc"] is None:
+            continue
         place, change = places[entry["name"]], entry["difference"]
         axes.plot(entry["macro_auroc"], place, "o", color=colour, markersize=4.5, clip_on=False)
         if change is not None and change["low"] is not None:

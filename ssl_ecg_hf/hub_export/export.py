@@ -19,6 +19,7 @@ from ssl_ecg_hf.data.record import STANDARD_LEADS, EcgRecord
 from ssl_ecg_hf.data.simulator import simulate_ecg
 from ssl_ecg_hf.data.source import Recordings
 from ssl_ecg_hf.evaluation.loading import load_model
+from ssl_ecg_hf.evaluation.recipe import check_own_metrics
 from ssl_ecg_hf.files import write_json
 from ssl_ecg_hf.hub_export.building import building
 from ssl_ecg_hf.hub_export.card import read_measurements, write_card
@@ -124,6 +125,8 @@ def _build(
     config.custom_pipelines = {}
     if kind == "classifier":
         _check_labels(config)
+        if numbers is not None and recipe is not None and "dataset" in recipe:
+            check_own_metrics(recipe, numbers)
         names = _label_names(config)
         if numbers is not None and config.thresholds is None and numbers["classes"] == names:
             config.thresholds = [numbers["thresholds"]["values"][name] for name in names]
@@ -196,7 +199,8 @@ def export_checkpoint(
         checkpoint: folder written by ``save_pretrained`` or by the Trainer.
         output: folder to write.
         repo_id: repository on the Hub, ``"user/name"``, that the card shall name.
-        metrics: ``metrics.json`` of the evaluation; its thresholds go into a configuration that has none.
+        metrics: ``metrics.json`` of the evaluation on the data of the training; its thresholds go into a
+            configuration that has none.
             Without it the card says that the model is not evaluated. The card's curves are drawn from the
             ``predictions_test.npz`` beside it.
         experiments: ``summary.json`` of the table of experiments that the checkpoint is a run of, for the
@@ -215,7 +219,8 @@ def export_checkpoint(
     Raises:
         ExportError: if ``output`` exists and is no export or holds further files, or the checkpoint cannot be
             exported, or the export does not work in the clean process.
-        ValueError: if predictions, robustness or experiments are not those of ``metrics``, or if ``int8`` is
+        ValueError: if ``metrics`` are of an external test, or predictions, robustness or experiments are not
+            those of ``metrics``, or if ``int8`` is
             given without ``onnx``, or for a model that does not have its classes, or if one of
             ``endpoint_requirements`` cannot be installed or the model is no classifier.
     """

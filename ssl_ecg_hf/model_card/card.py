@@ -12,9 +12,14 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from ssl_ecg_hf.model_card.citations import method_citations, objective_names
 from ssl_ecg_hf.model_card.datasets import public_dataset
-from ssl_ecg_hf.model_card.markdown import count, number, patients_of, with_interval
+from ssl_ecg_hf.model_card.markdown import count, listed, number, patients_of, with_interval
 from ssl_ecg_hf.model_card.model_index import dataset_slug, evaluation_results
-from ssl_ecg_hf.model_card.participants import class_counts, participants_table, stages
+from ssl_ecg_hf.model_card.participants import (
+    chosen_on_validation,
+    class_counts,
+    participants_table,
+    stages,
+)
 from ssl_ecg_hf.model_card.quick_start import onnx_quick_start, quick_start
 from ssl_ecg_hf.model_card.results import (
     check_metrics,
@@ -193,9 +198,7 @@ def _tables(
             "per_class": class_table(metrics),
             "subgroups": subgroup_table(metrics),
             "robustness": robustness_table(more.robustness) if more.robustness is not None else "",
-            "worst": robustness_table(worst_conditions(more.robustness))
-            if more.robustness is not None
-            else "",
+            "worst": _worst_table(more.robustness),
         }
     return measured | {
         "class_list": labels_table(
@@ -208,10 +211,17 @@ def _tables(
             row["test_auroc"]["seeds"] < 3 for row in (more.experiments or {"rows": []})["rows"]
         ),
         "participants": participants_table(metrics, recipe),
+        "chosen": listed(chosen_on_validation(recipe)),
         "training": training_table(recipe),
         "arguments": arguments_table(recipe) if recipe else "",
         "label_efficiency": label_efficiency_table(more.experiments) if more.experiments is not None else "",
     }
+
+
+def _worst_table(robustness: Mapping[str, Any] | None) -> str:
+    """The conditions with the largest losses; empty where none was measured or none is defined."""
+    worst = {"conditions": []} if robustness is None else worst_conditions(robustness)
+    return robustness_table(worst) if worst["conditions"] else ""
 
 
 def _citations(

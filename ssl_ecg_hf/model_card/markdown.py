@@ -36,6 +36,16 @@ def patients_of(split: Mapping[str, Any]) -> str:
     return f"{count(split['patients'])} patients{more}"
 
 
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them.
+
+    Example:
+        >>> listed(["the best epoch", "thresholds", "temperature"])
+        'the best epoch, thresholds and temperature'
+    """
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
 def brackets(interval: Mapping[str, Any] | None) -> str:
     """``[0.901, 0.923]``, empty where there is no interval."""
     if interval is None or interval["low"] is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ssl_ecg_hf.model_card.markdown import UNKNOWN, count, markdown_table
+from ssl_ecg_hf.model_card.markdown import UNKNOWN, count, listed, markdown_table
 
 
 def participants_table(metrics: Mapping[str, Any] | None, recipe: Mapping[str, Any] | None) -> str:
@@ -13,7 +13,8 @@ def participants_table(metrics: Mapping[str, Any] | None, recipe: Mapping[str, A
     rows = [_training_row(stage) for stage in stages(recipe) if "records" in stage.get("dataset", {})]
     if metrics is not None:
         held = metrics["run"]["dataset"].get("records", {})
-        for split, purpose in (("validation", "choosing thresholds and temperature"), ("test", "measuring")):
+        choices = listed([*chosen_on_validation(recipe), "thresholds", "temperature"])
+        for split, purpose in (("validation", f"choosing {choices}"), ("test", "measuring")):
             used = metrics["data"][split]
             rows.append(
                 [
@@ -26,6 +27,34 @@ def participants_table(metrics: Mapping[str, Any] | None, recipe: Mapping[str, A
             )
     header = ["Split", "Used for", "Recordings", "Used", "Patients of these"]
     return markdown_table(header, rows, align="llrrr") if rows else ""
+
+
+def chosen_on_validation(recipe: Mapping[str, Any] | None) -> list[str]:
+    """What the training chose on the validation recordings, all runs that led to a checkpoint together.
+
+    Example:
+        >>> chosen_on_validation({"stage": "finetune", "parent": {"stage": "probe"}})
+        ['the penalty of the probe', 'the best epoch']
+    """
+    return list(dict.fromkeys(choice for stage in stages(recipe) for choice in choices_of(stage)))
+
+
+def choices_of(stage: Mapping[str, Any]) -> list[str]:
+    """What a run chose on the validation recordings; pretraining only watches them unless it is told more.
+
+    Example:
+        >>> choices_of({"stage": "finetune", "arguments": {"probe_first": True}})
+        ['the penalty of the probe', 'the best epoch']
+        >>> choices_of({"stage": "pretrain"})
+        []
+    """
+    kind, arguments = stage.get("stage"), stage.get("arguments", {})
+    probed = kind == "probe" or arguments.get("probe_first", False)
+    best = kind == "finetune" or arguments.get("load_best_model_at_end", False)
+    return [
+        *(["the penalty of the probe"] if probed else []),
+        *(["the best epoch"] if best and kind != "probe" else []),
+    ]
 
 
 def class_counts(metrics: Mapping[str, Any] | None, recipe: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ssl_ecg_hf.model_card.markdown import UNKNOWN, cell, count, markdown_table
-from ssl_ecg_hf.model_card.participants import labels_used, stage_name, stages
+from ssl_ecg_hf.model_card.markdown import UNKNOWN, cell, count, listed, markdown_table
+from ssl_ecg_hf.model_card.participants import choices_of, labels_used, stage_name, stages
 
 DEFAULT = "default"
 """What is shown of an argument that a recipe leaves out, because it was not changed."""
@@ -103,6 +103,7 @@ _OF_ALL: dict[str, Callable[[Stage], str]] = {
     "Data": _data,
     "Labels": labels_used,
     "Objective": _objective,
+    "Chosen on validation": lambda stage: listed(choices_of(stage)) or UNKNOWN,
 }
 
 

@@ -97,9 +97,27 @@ def test_no_threshold_has_a_higher_f1_than_the_chosen_one(seed, records):
     assert f1_score(truth, scores >= chosen, zero_division=0) == pytest.approx(max(every))
 
 
-def test_thresholds_lie_between_scores_so_that_rounding_moves_no_record():
-    labels, scores = [[0], [1], [1]], [[0.123456789], [0.123456799], [0.9]]
-    assert choose_thresholds(labels, scores)[0] == pytest.approx(0.123456794, abs=1e-12)
+@pytest.mark.parametrize(
+    ("below", "above", "threshold"),
+    [
+        (0.123456789, 0.523456789, 0.323457),
+        (0.123456789, 0.123456799, 0.12345679),
+        (0.9999992, 0.9999994, 0.9999993),  # in six digits 0.999999, below both
+        (2e-9, 3e-9, 2.5e-9),
+        (0.5, np.nextafter(0.5, 1), np.nextafter(0.5, 1)),
+    ],
+)
+def test_thresholds_have_six_digits_or_as_many_as_move_no_record(below, above, threshold):
+    labels, scores = [[0], [1], [1]], [[below], [above], [1.0]]
+    assert choose_thresholds(labels, scores).tolist() == [threshold]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=8, unique=True))
+def test_a_threshold_parts_any_two_scores(found):
+    low, *_, high = sorted(found)
+    (threshold,) = choose_thresholds([[0], [1]], [[low], [high]])
+    assert low < threshold <= high
 
 
 def test_lowest_score_as_threshold_goes_halfway_to_zero():

@@ -11,10 +11,12 @@ from ssl_ecg_hf.data.source import DataArguments
 from ssl_ecg_hf.evaluation.recipe import (
     RECIPE,
     changed_arguments,
+    check_own_metrics,
     check_same_split,
     describe_arguments,
     make_recipe,
     read_recipe,
+    same_dataset,
 )
 from ssl_ecg_hf.training import SslEcgTrainingArguments
 from ssl_ecg_hf.training.finetune import FinetuningArguments
@@ -117,6 +119,55 @@ def test_recordings_that_came_or_went_since_are_refused() -> None:
         check_same_split(run, dataset("a", "c"))
     with pytest.raises(ValueError, match=r"^validation and test of ours"):
         check_same_split(run, dataset("c", "d"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"name": "moved"}, True),
+        ({"name": "moved", "held_out": {"validation": "a", "test": "c"}}, False),
+        ({"name": "moved", "held_out": {}}, False),
+        # Another dataset whose ids count alike.
+        ({"name": "moved", "records": {"train": 9}}, False),
+        ({"name": "moved", "table_sha256": "f0"}, False),
+        ({"held_out": {"validation": "a", "test": "c"}}, True),  # recordings came or went
+        ({"simulated": True}, False),
+        ({"public": "ptb-xl", "name": "moved"}, True),  # its digests still agree
+    ],
+)
+def test_a_dataset_is_known_by_what_it_holds(changes: dict[str, Any], same: bool) -> None:
+    ours = {
+        "name": "ours", "simulated": False, "held_out": {"validation": "a", "test": "b"},
+        "table_sha256": "e1", "records": {"train": 8},
+    }  # fmt: skip
+    assert same_dataset(ours, {**ours, **changes}) is same
+    assert same_dataset({**ours, **changes}, ours) is same
+
+
+def test_public_and_simulated_datasets_are_known_by_key_and_seed() -> None:
+    ptbxl = {"name": "PTB-XL", "public": "ptb-xl", "simulated": False}
+    assert same_dataset(ptbxl, {"name": "PTB-XL", "simulated": False})  # a recipe of before
+    assert same_dataset(ptbxl, {**ptbxl, "name": "ptbxl"})
+    assert not same_dataset(ptbxl, {**ptbxl, "public": "another"})
+    simulated = {"name": "ECG simulator", "simulated": True, "seed": 0}
+    assert same_dataset(simulated, {**simulated, "records": {"train": 3}})
+    assert not same_dataset(simulated, {**simulated, "seed": 1})
+
+
+def test_only_metrics_of_the_own_data_pass() -> None:
+    ours = {"name": "ours", "simulated": False, "split": "seed 0", "held_out": {"test": "a"}}
+    recipe = {"dataset": ours}
+    check_own_metrics(recipe, {"run": {"dataset": ours}})
+    check_own_metrics(recipe, {"run": {"dataset": {"name": "ours", "simulated": False}}})  # of before
+    for run in (
+        {"dataset": {**ours, "name": "theirs", "held_out": {}}},
+        {"dataset": {**ours, "split": "seed 1"}},
+        {"dataset": {**ours, "held_out": {"test": "b"}}},
+        {"dataset": ours, "trained_on": ours},
+    ):
+        with pytest.raises(ValueError, match=r"the checkpoint was trained on 'ours' \(seed 0\)"):
+            check_own_metrics(recipe, {"run": run})
 
 
 def test_a_seed_of_zero_is_no_default_of_none() -> None:

@@ -36,7 +36,7 @@ def metrics():
 def test_thresholds_come_from_validation_and_are_frozen(metrics):
     test, validation = predictions(0), predictions(1, first_id=1000)
     thresholds = choose_thresholds(validation.labels, validation.scores)
-    assert list(metrics["thresholds"]["values"].values()) == [float(f"{value:.6g}") for value in thresholds]
+    assert list(metrics["thresholds"]["values"].values()) == thresholds.tolist()
     expected = classification_metrics(test.labels, test.scores, class_names=NAMES, thresholds=thresholds)
     for name in NAMES:
         assert metrics["test"]["per_class"][name] == pytest.approx(expected["per_class"][name], abs=1e-6)
@@ -172,6 +172,38 @@ def test_files_have_sorted_keys_six_digits_and_no_leftovers(tmp_path):
         *('"b":', "0.1,", '"c":', "{", '"ü":', "1", "}", "}"),
     ]
     assert [found.name for found in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_a_written_threshold_calls_the_same_records_positive(tmp_path):
+    scores = np.array([0.999999, 0.9999992, 0.9999994, 0.9999996])
+    labels = np.array([[0], [0], [1], [1]])
+    logits = np.log(scores / (1 - scores))[:, None]
+    test, validation = (Predictions(labels=labels, logits=logits) for _ in range(2))
+    metrics = evaluate_predictions(test=test, validation=validation, class_names=["A"], run=RUN, draws=5)
+    save_metrics(tmp_path / "a.json", metrics)
+    stored = load_metrics(tmp_path / "a.json")
+    limit = stored["thresholds"]["values"]["A"]
+    assert stored["test"]["per_class"]["A"]["threshold"] == limit
+    assert (test.scores[:, 0] >= limit).tolist() == [False, False, True, True]
+    found = classification_metrics(labels, test.scores, class_names=["A"], thresholds=[limit])
+    assert found["macro"]["f1"] == stored["test"]["macro"]["f1"] == 1.0
+
+
+def test_an_external_test_is_measured_with_what_was_chosen_before(metrics):
+    run = {"dataset": {"name": "another", "simulated": True}}
+    test, validation = predictions(5), predictions(6, first_id=1000)
+    given = {"test": test, "validation": validation, "run": run, "draws": 5, "frozen": metrics}
+    found = evaluate_predictions(**given, class_names=NAMES)
+    limits = list(metrics["thresholds"]["values"].values())
+    assert limits != choose_thresholds(validation.labels, validation.scores).tolist()
+    assert found["thresholds"] == {**metrics["thresholds"], "chosen_on": "validation of made up"}
+    assert found["calibration"]["temperature"] == metrics["calibration"]["temperature"]
+    assert found["calibration"]["fitted_on"] == "validation of made up"
+    expected = classification_metrics(test.labels, test.scores, class_names=NAMES, thresholds=limits)
+    assert found["test"]["macro"]["f1"] == pytest.approx(expected["macro"]["f1"], abs=1e-6)
+    assert found["intervals"]["f1"]["macro"]["estimate"] == found["test"]["macro"]["f1"]
+    with pytest.raises(ValueError, match=r"frozen thresholds are those of \['NORM', 'MI', 'HYP'\]"):
+        evaluate_predictions(**given, class_names=NAMES[::-1])
 
 
 def test_a_refused_file_leaves_the_old_one(tmp_path):

@@ -405,7 +405,7 @@ def test_the_command_writes_it_beside_the_metrics(
     names = dict(enumerate(SUPERCLASSES))
     config = SslEcgConfig(encoder_options=ENCODER, num_samples=200, id2label=names)
     SslEcgForSequenceClassification(config).save_pretrained(folder)
-    recipe = {"stage": "finetune", "dataset": {"name": "x", "simulated": False}, "parent": None}
+    recipe = {"stage": "finetune", "dataset": {"name": "own", "simulated": False}, "parent": None}
     (folder / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
     data = ["--data", str(tmp_path / "own"), "--class_names", *SUPERCLASSES]
     assert main(["evaluate", "--model", str(folder), *data, "--robustness", "true"]) == 0

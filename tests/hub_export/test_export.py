@@ -243,6 +243,18 @@ def test_classes_must_have_names(save_checkpoint: Callable[..., Path], tmp_path:
         export_checkpoint(checkpoint, tmp_path / "out", repo_id="user/x")
 
 
+def test_metrics_of_an_external_test_are_refused(
+    classifier_checkpoint: Path, metrics_file: Path, tmp_path: Path
+) -> None:
+    dataset = {"name": "our clinic", "simulated": True}
+    recipe = {"stage": "finetune", "arguments": {}, "dataset": dataset, "parent": None}
+    with pytest.raises(ValueError, match=r"measured on 'random numbers', .* trained on 'our clinic'"):
+        export_checkpoint(
+            classifier_checkpoint, tmp_path / "out", repo_id="user/x", metrics=metrics_file, recipe=recipe
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_metrics_of_another_model_are_refused(
     save_checkpoint: Callable[..., Path], metrics_file: Path, tmp_path: Path
 ) -> None:

@@ -306,6 +306,9 @@ def test_metrics_of_another_checkpoint_are_refused(metrics):
         render(metrics, config={"id2label": {"0": "MI", "1": "NORM"}})
     with pytest.raises(ValueError, match="write the evaluation's thresholds"):
         render(metrics, config={"thresholds": [0.5, 0.5]})
+    metrics["thresholds"]["values"]["NORM"] = 0.4123456  # written in full, unlike the checkpoint's
+    with pytest.raises(ValueError, match="write the evaluation's thresholds"):
+        render(metrics)
     with pytest.raises(ValueError, match="schema 0; expected 1"):
         render(metrics | {"schema": 0})
 
@@ -374,8 +377,32 @@ def test_participants_say_what_of_each_split_was_used(metrics):
     card = render(metrics, recipe=recipe)
     assert "| train | pretraining | 17,418 | 17,418 | — |" in card
     assert "| train | fine-tuning | 17,418 | 1,708 | — |" in card
-    assert "| validation | choosing thresholds and temperature | 2,183 | 2,146 | 1,887 |" in card
+    choices = "choosing the best epoch, thresholds and temperature"
+    assert f"| validation | {choices} | 2,183 | 2,146 | 1,887 |" in card
     assert "| test | measuring | 1,118 | 1,079 | 955 |" in card
+
+
+@pytest.mark.parametrize(
+    ("recipe", "chosen"),
+    [
+        (stage("probe", parent=stage("pretrain")), "the penalty of the probe"),
+        (stage("finetune"), "the best epoch"),  # from scratch
+        (stage("finetune", probe_first=True), "the penalty of the probe and the best epoch"),
+        (stage("finetune", parent=stage("finetune")), "the best epoch"),
+    ],
+)
+def test_the_card_says_what_validation_chose_in_training(metrics, recipe, chosen):
+    card = render(metrics, recipe=recipe)
+    assert f"In training, validation chose {chosen}, too." in card
+    assert f"| validation | choosing {chosen.replace(' and ', ', ')}, thresholds and temperature |" in card
+
+
+def test_each_run_says_what_validation_chose(metrics):
+    card = render(metrics, recipe=stage("probe", parent=stage("pretrain")))
+    assert "| Chosen on validation | — | the penalty of the probe |" in card
+    alone = render(None, recipe=stage("pretrain"), kind="pretraining")
+    assert "Chosen on validation" not in alone
+    assert "validation chose" not in render(metrics)  # of this recipe no stage is known
 
 
 def test_training_shows_what_matters_of_each_run_and_folds_the_rest(metrics):
@@ -485,6 +512,21 @@ def test_poor_recordings_are_summed_up_by_their_worst(metrics):
             entry | {"auroc": {"NORM": 0.951, "MI": 0.921}}
             for entry in robustness_of(metrics)["conditions"]
         ]})  # fmt: skip
+
+
+def test_conditions_without_a_macro_auroc_are_no_worst_ones(metrics):
+    robustness = robustness_of(metrics)
+    undefined = {"macro_auroc": None, "difference": interval(None, None, None)}
+    robustness["conditions"].append(robustness["conditions"][2] | undefined | {"name": "hum"})
+    robustness["conditions"].append(robustness["conditions"][2] | undefined | {"name": "more hum"})
+    before, folded = render(metrics, robustness=robustness).split("<summary>Every condition</summary>")
+    assert "| noise, 0 dB | 0.836 |" in before
+    assert "hum" not in before
+    assert "| more hum | — | — |" in folded
+    robustness["conditions"] = [robustness["conditions"][0], *robustness["conditions"][3:]]
+    card = render(metrics, robustness=robustness)
+    assert "No macro AUROC is defined there" in card
+    assert "the condition with the largest loss" not in card
 
 
 def test_label_efficiency_names_the_runs_own_row(metrics):
