@@ -1,6 +1,7 @@
 """Configuration shared by every SslEcg model class."""
 
 # No `from __future__ import annotations` here: `strict` does not check fields whose annotation is text.
+import warnings
 from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
@@ -54,7 +55,9 @@ class SslEcgConfig(PreTrainedConfig):
             `"multi_label_classification"` (also where it is None): every label has a probability of its own;
             `"single_label_classification"`: the labels share one.
         thresholds (`list[float]`, *optional*):
-            One decision threshold per label in [0, 1], fixed on validation data.
+            One decision threshold per label in [0, 1], fixed on validation data. They belong to the labels:
+            [`from_dict`], and with it every `from_pretrained`, drops those of a checkpoint, with a warning,
+            where the labels are overridden.
 
     Example:
         >>> SslEcgConfig(sampling_rate=500, num_samples=5000).num_leads
@@ -83,6 +86,35 @@ class SslEcgConfig(PreTrainedConfig):
         self.encoder_options = dict(self.encoder_options or {})
         self.objective_options = dict(self.objective_options or {})
         super().__post_init__(**kwargs)
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Read a configuration, as Transformers does; stored thresholds stay with the labels they are for.
+
+        Args:
+            config_dict: content of `config.json`.
+            kwargs: fields that change, and `return_unused_kwargs`.
+
+        Returns:
+            the configuration, and with `return_unused_kwargs` those of the fields that it does not have.
+        """
+        thresholds = config_dict.get("thresholds")
+        if thresholds is None:
+            return super().from_dict(config_dict, **kwargs)
+        stored = cls(**config_dict)
+        result = super().from_dict({**config_dict, "thresholds": None}, **kwargs)
+        config = result[0] if kwargs.get("return_unused_kwargs") else result
+        if "thresholds" not in kwargs:
+            if {int(index): name for index, name in config.id2label.items()} == stored.id2label:
+                config.thresholds = stored.thresholds
+            else:
+                warnings.warn(
+                    f"the thresholds {thresholds} were fixed for the labels "
+                    f"{list(stored.id2label.values())}, not for {list(config.id2label.values())}: they are "
+                    "dropped; fix others on validation data, or state thresholds=None",
+                    stacklevel=2,
+                )
+        return result
 
     @property
     def num_leads(self) -> int:

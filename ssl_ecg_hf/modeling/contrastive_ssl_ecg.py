@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .distributed_ssl_ecg import gather_batch
+from .distributed_ssl_ecg import check_several, gather_batch, num_processes
 from .pretraining_ssl_ecg import (
     ProjectionOptions,
     SslEcgForJointEmbedding,
@@ -92,7 +92,8 @@ class SslEcgForContrast(SslEcgForJointEmbedding):
             embedding_size).
 
         Raises:
-            ValueError: if the loss needs `patient_ids` and has none.
+            ValueError: if the loss needs `patient_ids` and has none, or, in training, if there is one
+                recording only: nothing could be learnt from it.
         """
         if return_loss and self.options.patient_aware and patient_ids is None:
             raise ValueError(
@@ -102,6 +103,8 @@ class SslEcgForContrast(SslEcgForJointEmbedding):
         embeddings, projections = self.project_views(views)
         loss = None
         if return_loss:
+            if self.training:
+                check_several(len(views) * num_processes())
             loss = self.contrast(projections, patient_ids if self.options.patient_aware else None)
         return SslEcgForPreTrainingOutput(loss=loss, projections=projections, pooler_output=embeddings)
 

@@ -27,6 +27,11 @@ class _GatherWithGradient(torch.autograd.Function):
         return total[start : start + ctx.batch]
 
 
+def num_processes() -> int:
+    """Return how many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
 def gather_batch(local: Tensor) -> tuple[Tensor, int]:
     """Concatenate a tensor over all processes, with gradient.
 
@@ -39,9 +44,25 @@ def gather_batch(local: Tensor) -> tuple[Tensor, int]:
     Returns:
         (batch * processes, ...) in rank order, and the index of the first local row in it.
     """
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if num_processes() == 1:
         return local, 0
     return _GatherWithGradient.apply(local), dist.get_rank() * local.shape[0]
+
+
+def check_several(recordings: int) -> None:
+    """Refuse a batch, that of all processes together, in which there is nothing to compare a recording with.
+
+    Args:
+        recordings: in the batches of all processes.
+
+    Raises:
+        ValueError: if there is one recording only.
+    """
+    if recordings < 2:
+        raise ValueError(
+            "this loss compares the recordings of a batch and got one recording; give at least two, better "
+            "hundreds: raise the batch size"
+        )
 
 
 def gather_recordings(projections: Tensor) -> Tensor:
@@ -57,12 +78,8 @@ def gather_recordings(projections: Tensor) -> Tensor:
         ValueError: if there is one recording only.
     """
     everything, _ = gather_batch(projections.float())
-    if len(everything) < 2:
-        raise ValueError(
-            "this loss is made of statistics over the recordings of a batch and got one recording; give at "
-            "least two, better hundreds: raise the batch size"
-        )
+    check_several(len(everything))
     return everything
 
 
-__all__ = ["gather_batch", "gather_recordings"]
+__all__ = ["check_several", "gather_batch", "gather_recordings", "num_processes"]

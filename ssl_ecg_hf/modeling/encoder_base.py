@@ -25,6 +25,18 @@ def unchanged_statistics(module: nn.Module) -> Iterator[None]:
                 buffer.copy_(value)
 
 
+def in_precision_of(module: nn.Module, values: Tensor) -> Tensor:
+    """Return values in the precision of a module's weights; under autocast, which sees to it, as they are.
+
+    Args:
+        module: with parameters, all of one type.
+        values: of any floating type.
+    """
+    if torch.is_autocast_enabled(values.device.type):
+        return values
+    return values.to(next(module.parameters()).dtype)
+
+
 class Encoder(nn.Module):
     """Maps normalised signals (batch, leads, samples) to a sequence (batch, output_size, frames).
 
@@ -41,6 +53,10 @@ class Encoder(nn.Module):
         """Apply a block; with gradient checkpointing the backward pass computes its activations again."""
         if not (self.gradient_checkpointing and self.training and torch.is_grad_enabled()):
             return block(signal)
+
+        if torch.compiler.is_compiling():
+            # A compiled backward pass computes again what gradients need, and no statistics.
+            return checkpoint(block, signal, use_reentrant=False)
 
         def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
             return nullcontext(), unchanged_statistics(block)
@@ -59,4 +75,4 @@ class Encoder(nn.Module):
         raise NotImplementedError
 
 
-__all__ = ["Encoder", "unchanged_statistics"]
+__all__ = ["Encoder", "in_precision_of", "unchanged_statistics"]

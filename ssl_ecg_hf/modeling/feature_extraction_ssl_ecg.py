@@ -87,6 +87,21 @@ def _lead_names(leads: Sequence[str] | str) -> list[str]:
     return names
 
 
+def _spelt_as(model_leads: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The names, with those that differ in case alone from a lead of the model spelt as there.
+
+    A name stays as it is where case tells it from another one of the recording, or two leads of the model.
+    """
+    upper = [name.upper() for name in names]
+    spelling: dict[str, list[str]] = {}
+    for lead in model_leads:
+        spelling.setdefault(lead.upper(), []).append(lead)
+    return [
+        spelling[key][0] if len(spelling.get(key, ())) == upper.count(key) == 1 else name
+        for name, key in zip(names, upper, strict=True)
+    ]
+
+
 def _check_shape(signal: NDArray[np.float64], *, names: Sequence[str], sampling_rate: float) -> None:
     num_leads, num_samples = signal.shape
     if num_leads != len(names):
@@ -144,11 +159,11 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
     """Prepares ECG recordings of any unit, lead order, sampling rate and length for an SSL-ECG model.
 
     Nothing is guessed: the caller states sampling rate, lead names and unit. Leads are matched by name,
-    in any order and case; leads the model does not know are dropped. A missing limb lead is computed from
-    two others (Einthoven, Goldberger). A lead that cannot be computed, a flat one and one without any
-    finite sample carry no information: they become zero, ``lead_mask`` is False for them and a warning
-    names them. Voltages are kept: there is neither filter nor normalisation here (the latter is part of
-    the model).
+    in any order and, where it tells no two leads apart, in any case; leads the model does not know are
+    dropped. A missing limb lead is computed from two others (Einthoven, Goldberger). A lead that cannot be
+    computed, a flat one and one without any finite sample carry no information: they become zero,
+    ``lead_mask`` is False for them and a warning names them. Voltages are kept: there is neither filter nor
+    normalisation here (the latter is part of the model).
 
     Args:
         leads: names of the leads of the model, in its order; default the 12 standard leads.
@@ -275,7 +290,7 @@ class SslEcgFeatureExtractor(FeatureExtractionMixin):
                 f"sampling_rate={sampling_rate:g} Hz is too high for an ECG; expected at most "
                 f"{MAX_RATE:g} Hz: state samples per second"
             )
-        names = _lead_names(leads)
+        names = _spelt_as(self.leads, _lead_names(leads))
         recordings = _split_batch(signal)
         whole = long_recordings == "windows"
         if whole and len(recordings) > 1:

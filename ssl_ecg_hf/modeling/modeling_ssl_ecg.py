@@ -17,7 +17,7 @@ from transformers.utils import ModelOutput
 
 from .classification_heads import HEADS, ClassificationHead
 from .configuration_ssl_ecg import SslEcgConfig
-from .encoder_base import Encoder
+from .encoder_base import Encoder, in_precision_of
 from .encoder_cnn import CnnEncoder
 from .encoder_cnn_attention_lstm import CnnAttentionLstmEncoder
 from .encoder_cnn_lstm import CnnLstmEncoder
@@ -27,6 +27,8 @@ from .encoder_layers import UnnormalizedConv, ZeroStartBatchNorm
 from .encoder_resnet1d import ResNet1dEncoder
 from .encoder_xresnet1d import XResNet1dEncoder
 from .pooling_ssl_ecg import POOLINGS, AttentionPooling, Pooling
+
+SMALLEST_DEVIATION = 1e-3  # mV; a lead that varies less is flat
 
 ENCODERS: dict[str, type[Encoder]] = {
     "cnn": CnnEncoder,
@@ -53,7 +55,10 @@ def checked_options(field: str, given: Mapping[str, Any] | None, target: type) -
     parameters = inspect.signature(target).parameters.values()
     known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
     if unknown := sorted(set(given or {}) - set(known)):
-        raise ValueError(f"{field} has no option {unknown} for {target.__name__}; it has {known}")
+        raise ValueError(
+            f"{field} has no option {unknown} for {target.__name__}; it has {known}. Options of a checkpoint "
+            f"of another class are replaced by from_pretrained(..., {field}={{}})"
+        )
     return dict(given or {})
 
 
@@ -78,13 +83,15 @@ def normalize(signal: Tensor, config: SslEcgConfig) -> Tensor:
 
     Returns:
         (batch, leads, samples): mV / scale for `"fixed"`, zero mean and unit variance of each lead of each
-        recording for `"zscore"` (a flat lead becomes zero).
+        recording for `"zscore"` (a flat lead becomes zero, and no gradient reaches it).
     """
     if config.normalization == "fixed":
         return signal / config.normalization_scale
     centred = signal - signal.mean(dim=-1, keepdim=True)
-    deviation = centred.square().mean(dim=-1, keepdim=True).sqrt()
-    return centred / deviation.clamp_min(1e-3)
+    # The lower limit, well below that of the deviation, is for the gradient: a root has none at 0.
+    deviation = centred.square().mean(dim=-1, keepdim=True).clamp_min(SMALLEST_DEVIATION**2 / 10).sqrt()
+    normalized = centred / deviation.clamp_min(SMALLEST_DEVIATION)
+    return torch.where(deviation < SMALLEST_DEVIATION, normalized.detach(), normalized)
 
 
 def spectrum(signal: Tensor) -> Tensor:
@@ -95,7 +102,8 @@ def spectrum(signal: Tensor) -> Tensor:
 
     Returns:
         (batch, leads, samples // 2 + 1) in float32, 0 Hz first, in the unit of the signal: a sine of
-        amplitude a is a line of height a.
+        amplitude a is a line of height a. The first line is therefore twice the mean, and of an even number
+        of samples the last one, half the sampling rate, twice the amplitude.
 
     Example:
         >>> wave = (2 * torch.pi * 3 * torch.arange(100) / 100).sin()
@@ -155,6 +163,7 @@ class SslEcgPreTrainedModel(PreTrainedModel):
 
     def __init__(self, config: SslEcgConfig) -> None:
         super().__init__(config)
+        config.validate()  # Transformers does not look at fields that changed later
         self.encoder: Encoder = build_encoder(config)
         self.pooling: Pooling = POOLINGS[config.pooling](self.encoder.output_size)
 
@@ -178,14 +187,16 @@ class SslEcgPreTrainedModel(PreTrainedModel):
             init.zeros_(module.query)
 
     def prepare(self, input_values: Tensor, lead_mask: Tensor | None = None) -> Tensor:
-        """Check, normalise and mask signals, and take their spectrum if asked for: what the encoder sees.
+        """Check, mask and normalise signals, and take their spectrum if asked for: what the encoder sees.
 
         Args:
             input_values: (batch, leads, samples) in mV, leads and sampling rate as in the configuration.
-            lead_mask: (batch, leads), true where a lead is present; absent leads become zero.
+            lead_mask: (batch, leads), true where a lead is present; absent leads become zero, whatever stands
+                in them.
 
         Returns:
-            (batch, leads, samples), normalised, or (batch, leads, frequencies).
+            (batch, leads, samples), normalised, or (batch, leads, frequencies), in the precision of the
+            encoder's weights.
 
         Raises:
             ValueError: if the shape does not fit the configuration.
@@ -196,10 +207,13 @@ class SslEcgPreTrainedModel(PreTrainedModel):
                 f"{self.config.num_leads} leads, samples). Use the feature extractor to bring a recording "
                 f"into the order {list(self.config.leads)} at {self.config.sampling_rate} Hz"
             )
-        signal = normalize(input_values, self.config)
+        signal = input_values
         if lead_mask is not None:
-            signal = signal * lead_mask.unsqueeze(-1).to(signal.dtype)
-        return signal if self.config.input_domain == "time" else spectrum(signal)
+            signal = signal.masked_fill(~lead_mask.bool().unsqueeze(-1), 0.0)
+        signal = normalize(signal, self.config)
+        if self.config.input_domain == "frequency":
+            signal = spectrum(signal)
+        return in_precision_of(self.encoder, signal)
 
     def embed(self, input_values: Tensor, lead_mask: Tensor | None = None) -> Tensor:
         """Embed recordings.
@@ -250,7 +264,8 @@ def classification_loss(logits: Tensor, labels: Tensor, problem_type: str | None
         problem_type: of the configuration.
 
     Raises:
-        ValueError: if a single-label problem is given other than one class index a recording.
+        ValueError: if a single-label problem is given other than one class index a recording, or any other
+            one other than a number for each label.
     """
     if problem_type == "single_label_classification":
         if labels.dim() != 1 or labels.is_floating_point():
@@ -260,6 +275,12 @@ def classification_loss(logits: Tensor, labels: Tensor, problem_type: str | None
                 "problem_type to 'multi_label_classification'"
             )
         return F.cross_entropy(logits, labels.long())
+    if labels.shape != logits.shape:
+        raise ValueError(
+            f"labels has shape {tuple(labels.shape)}, and problem_type is {problem_type!r}; expected "
+            f"multi-hot labels of shape {tuple(logits.shape)}: for one class index a recording set "
+            "problem_type to 'single_label_classification'"
+        )
     return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
 
 
@@ -280,6 +301,7 @@ class SslEcgForSequenceClassification(SslEcgPreTrainedModel):
         super().__init__(config)
         self.classifier: ClassificationHead = self.new_head()
         self.encoder_frozen = False
+        self.pooling.requires_grad_(not self.classifier.takes_frames)
         self.post_init()
 
     def new_head(self) -> ClassificationHead:
@@ -294,10 +316,16 @@ class SslEcgForSequenceClassification(SslEcgPreTrainedModel):
         self.encoder.eval()
 
     def train(self, mode: bool = True) -> SslEcgForSequenceClassification:
-        """Set training mode; a frozen encoder stays in evaluation mode."""
+        """Set training mode; a frozen encoder stays in evaluation mode.
+
+        The loss does not reach the pooling past a head that takes frames: it asks for no gradient
+        (`from_pretrained` would turn it on).
+        """
         super().train(mode)
         if self.encoder_frozen:
             self.encoder.eval()
+        if self.classifier.takes_frames:
+            self.pooling.requires_grad_(False)
         return self
 
     def forward(

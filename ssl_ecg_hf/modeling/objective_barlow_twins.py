@@ -13,6 +13,7 @@ from .pretraining_ssl_ecg import (
     ProjectionOptions,
     SslEcgForJointEmbedding,
     check_positive,
+    check_projections,
 )
 
 VARIANCE_FLOOR = 1e-5  # as in batch normalisation
@@ -34,7 +35,7 @@ def barlow_twins_loss(projections: Tensor, *, redundancy_weight: float = 5e-3) -
         Scalar, the same in every process: a sum over features, so its size goes with theirs.
 
     Raises:
-        ValueError: if there is one recording only.
+        ValueError: if there is one recording or one view only.
 
     Reference:
         Zbontar et al., Barlow Twins: Self-Supervised Learning via Redundancy Reduction, ICML 2021.
@@ -46,6 +47,7 @@ def barlow_twins_loss(projections: Tensor, *, redundancy_weight: float = 5e-3) -
         >>> barlow_twins_loss(torch.ones(4, 2, 8)).item()  # collapsed
         8.0
     """
+    check_projections(projections)
     with torch.autocast(projections.device.type, enabled=False):
         everything = gather_recordings(projections)
         variance, mean = torch.var_mean(everything, dim=0, correction=0)

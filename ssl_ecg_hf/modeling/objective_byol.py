@@ -18,6 +18,7 @@ from .pretraining_ssl_ecg import (
     ProjectionOptions,
     SslEcgForJointEmbedding,
     SslEcgForPreTrainingOutput,
+    check_projections,
     over_views,
     projection_head,
     view_groups,
@@ -39,6 +40,9 @@ def byol_loss(predictions: Tensor, targets: Tensor) -> Tensor:
     Returns:
         Scalar in [0, 4].
 
+    Raises:
+        ValueError: if there are fewer than two views.
+
     Reference:
         Grill et al., Bootstrap Your Own Latent, NeurIPS 2020.
 
@@ -47,6 +51,7 @@ def byol_loss(predictions: Tensor, targets: Tensor) -> Tensor:
         >>> round(float(byol_loss(same, same)), 5)
         0.0
     """
+    check_projections(predictions)
     with torch.autocast(predictions.device.type, enabled=False):
         online = F.normalize(predictions.float(), dim=-1)
         target = F.normalize(targets.detach().float(), dim=-1)

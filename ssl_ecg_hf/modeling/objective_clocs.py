@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from .configuration_ssl_ecg import SslEcgConfig
 from .contrastive_ssl_ecg import ContrastiveOptions, SslEcgForContrast, all_patients
 from .distributed_ssl_ecg import gather_batch
+from .pretraining_ssl_ecg import check_projections
 
 
 def clocs_loss(projections: Tensor, *, temperature: float = 0.1, patient_ids: Tensor | None = None) -> Tensor:
@@ -36,7 +37,7 @@ def clocs_loss(projections: Tensor, *, temperature: float = 0.1, patient_ids: Te
         batch.
 
     Raises:
-        ValueError: if `patient_ids` is not one integer a recording.
+        ValueError: if there are fewer than two views, or `patient_ids` is not one integer a recording.
 
     Reference:
         Kiyasseh, Zhu and Clifton, CLOCS: Contrastive Learning of Cardiac Signals Across Space, Time, and
@@ -52,6 +53,7 @@ def clocs_loss(projections: Tensor, *, temperature: float = 0.1, patient_ids: Te
         >>> round(clocs_loss(collapsed, patient_ids=torch.tensor([7, 7, 8])).exp().item(), 3)
         9.0
     """
+    check_projections(projections)
     with torch.autocast(projections.device.type, enabled=False):
         local = F.normalize(projections.float(), dim=-1)
         everything, first = gather_batch(local)

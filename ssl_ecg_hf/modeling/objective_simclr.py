@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .contrastive_ssl_ecg import ContrastiveOptions, SslEcgForContrast, all_patients
 from .distributed_ssl_ecg import gather_batch
+from .pretraining_ssl_ecg import check_projections
 
 # More similarities than these (64 MiB in float32) are computed in chunks, and again in the backward pass.
 CHUNK_SIMILARITIES = 2**24
@@ -62,7 +63,7 @@ def nt_xent_loss(
         batch. An anchor without any negative, and with one positive, costs nothing.
 
     Raises:
-        ValueError: if `patient_ids` is not one integer a recording.
+        ValueError: if there are fewer than two views, or `patient_ids` is not one integer a recording.
 
     Reference:
         Chen et al., A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020.
@@ -81,6 +82,7 @@ def nt_xent_loss(
         >>> round(nt_xent_loss(collapsed, patient_ids=torch.tensor([7, 7, 7])).exp().item(), 3)
         1.0
     """
+    check_projections(projections)
     with torch.autocast(projections.device.type, enabled=False):
         local = F.normalize(projections.float(), dim=-1)
         everything, first = gather_batch(local)

@@ -14,6 +14,7 @@ from .pretraining_ssl_ecg import (
     ProjectionOptions,
     SslEcgForJointEmbedding,
     check_positive,
+    check_projections,
 )
 
 # gamma and epsilon of equations 1 and 2
@@ -75,7 +76,7 @@ def vicreg_loss(
         Scalar, the same in every process.
 
     Raises:
-        ValueError: if there is one recording only.
+        ValueError: if there is one recording or one view only.
 
     Reference:
         Bardes, Ponce and LeCun, VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised
@@ -88,6 +89,7 @@ def vicreg_loss(
         >>> round(vicreg_loss(torch.ones(4, 2, 8)).item(), 2)  # collapsed: 25 * 2 * (1 - 0.01)
         49.5
     """
+    check_projections(projections)
     with torch.autocast(projections.device.type, enabled=False):
         everything = gather_recordings(projections)
         pairs = combinations(everything.unbind(dim=1), 2)

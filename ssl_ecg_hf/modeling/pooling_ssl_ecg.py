@@ -102,7 +102,9 @@ class AttentionPooling(Pooling):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Map (batch, channels, frames) to (batch, channels)."""
-        return torch.einsum("bcf,bf->bc", hidden.float(), self.weights(hidden))
+        weights = self.weights(hidden)
+        with torch.autocast(hidden.device.type, enabled=False):
+            return torch.einsum("bcf,bf->bc", hidden.float(), weights)
 
 
 POOLINGS: dict[str, type[Pooling]] = {

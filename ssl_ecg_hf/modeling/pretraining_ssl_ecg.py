@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 from transformers.utils import ModelOutput
 
 from .configuration_ssl_ecg import SslEcgConfig
-from .encoder_base import Encoder
+from .encoder_base import Encoder, in_precision_of
 from .modeling_ssl_ecg import SslEcgPreTrainedModel, checked_options
 from .pooling_ssl_ecg import Pooling
 
@@ -28,7 +28,7 @@ def projection_head(in_size: int, hidden_size: int, out_size: int, *, layers: in
 
 def over_views(head: nn.Module, values: Tensor) -> Tensor:
     """Apply a head to (batch, num_views, size), views as if they were further recordings."""
-    return head(values.flatten(0, 1)).unflatten(0, values.shape[:2])
+    return head(in_precision_of(head, values.flatten(0, 1))).unflatten(0, values.shape[:2])
 
 
 def check_views(views: Tensor, *, at_least: int) -> None:
@@ -40,6 +40,19 @@ def check_views(views: Tensor, *, at_least: int) -> None:
     if views.dim() != 4 or views.shape[1] < at_least:
         raise ValueError(
             f"views has shape {tuple(views.shape)}; expected (batch, num_views >= {at_least}, leads, samples)"
+        )
+
+
+def check_projections(projections: Tensor) -> None:
+    """Refuse what holds no two views to compare.
+
+    Raises:
+        ValueError: if `projections` is not 3-D or holds fewer than two views.
+    """
+    if projections.dim() != 3 or projections.shape[1] < 2:
+        raise ValueError(
+            f"projections have shape {tuple(projections.shape)}; expected (batch, views >= 2, size): this "
+            "loss compares views of a recording"
         )
 
 
@@ -247,6 +260,7 @@ __all__ = [
     "SslEcgForPreTraining",
     "SslEcgForPreTrainingOutput",
     "check_positive",
+    "check_projections",
     "check_views",
     "over_views",
     "projection_head",

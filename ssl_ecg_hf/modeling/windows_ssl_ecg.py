@@ -121,9 +121,9 @@ def average_over_windows(
 ) -> Tensor:
     """Apply a function to the windows of recordings and average what it gives for each recording.
 
-    Average logits, not probabilities: the classification layer is linear, so the mean of the logits is the
-    logit of the mean embedding, and a classifier, a probe on embeddings and a calibration agree with each
-    other.
+    Average logits, not probabilities. Where the head is linear, the mean of the logits is the logit of the
+    mean embedding, so that a classifier and a probe on embeddings agree with each other; with a head of more
+    layers (`"mlp"`, `"fcn"`) it is the mean of what the windows say.
 
     Args:
         function: see [`apply_to_windows`].

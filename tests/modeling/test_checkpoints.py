@@ -115,3 +115,19 @@ def test_a_missing_encoder_is_not_overlooked(checkpoints: Path, tmp_path: Path) 
     _, info = SslEcgModel.from_pretrained(tmp_path, output_loading_info=True)
     assert set(info["missing_keys"]) == set(model.state_dict())
     assert {key.partition(".")[0] for key in info["unexpected_keys"]} == {"backbone"}
+
+
+def test_options_and_heads_of_another_objective_can_be_left_behind(
+    tiny_config: Callable[..., SslEcgConfig], tmp_path: Path
+) -> None:
+    simclr = SslEcgForSimCLR(tiny_config(objective_options={**HEAD, "temperature": 0.2}))
+    simclr.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"\['temperature'\] for BYOLOptions.*objective_options={}\)"):
+        SslEcgForBYOL.from_pretrained(tmp_path)
+    with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
+        SslEcgForVICReg.from_pretrained(tmp_path, objective_options={})
+    for model_class in (SslEcgForBYOL, SslEcgForVICReg):
+        model = model_class.from_pretrained(tmp_path, objective_options={}, ignore_mismatched_sizes=True)
+        for key, value in simclr.encoder.state_dict().items():
+            assert torch.equal(model.encoder.state_dict()[key], value)
+        assert all(value.isfinite().all() for value in model.state_dict().values())

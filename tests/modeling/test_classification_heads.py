@@ -62,3 +62,21 @@ def test_mlp_head_by_hand() -> None:
     )
     hidden = (embedding @ head.hidden.weight.T / (1 + 1e-5) ** 0.5).clamp_min(0)
     torch.testing.assert_close(head(embedding), hidden @ head.output.weight.T + head.output.bias)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+@EACH
+def test_every_parameter_that_asks_for_a_gradient_gets_one(
+    name: str, pooling: str, tiny_config: Callable[..., SslEcgConfig], tmp_path: Path
+) -> None:
+    # DistributedDataParallel stops at a parameter that asks and gets none.
+    model = SslEcgForSequenceClassification(tiny_config(classifier_head=name, pooling=pooling))
+    model.save_pretrained(tmp_path)
+    for each in (model, SslEcgForSequenceClassification.from_pretrained(tmp_path)):
+        each.train()
+        learning = {key: value for key, value in each.named_parameters() if value.requires_grad}
+        assert any(key.startswith("pooling.") for key in learning) == (
+            pooling == "attention" and name != "fcn"
+        )
+        each(torch.randn(4, 12, 200), labels=torch.ones(4, 2)).loss.backward()
+        assert all(value.grad is not None for value in learning.values())

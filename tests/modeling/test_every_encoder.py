@@ -147,6 +147,38 @@ def test_gradient_checkpointing_computes_blocks_again(
     assert len(blocks) == 2 * first
 
 
+def test_gradient_checkpointing_changes_nothing_where_the_model_is_compiled(tiny_encoders: Options) -> None:
+    results = []
+    torch.manual_seed(0)
+    start = SslEcgModel(tiny("cnn", tiny_encoders))
+    for compiled in (False, True):
+        model = copy.deepcopy(start).train()
+        model.activation_checkpointing_enable()
+        # The whole way of a compiled training but for the generated code.
+        forward = torch.compile(model, backend="aot_eager", fullgraph=True) if compiled else model
+        for _ in range(2):
+            forward(signals()).pooler_output.square().sum().backward()
+        results.append([*[parameter.grad for parameter in model.parameters()], *model.buffers()])
+    torch.compiler.reset()
+    for one, two in zip(*results, strict=True):
+        torch.testing.assert_close(two, one)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@EACH
+def test_half_precision_takes_recordings_in_float32(
+    name: str, dtype: torch.dtype, tiny_encoders: Options
+) -> None:
+    torch.manual_seed(0)
+    model = SslEcgModel(tiny(name, tiny_encoders)).eval()
+    with torch.no_grad():
+        exact = model(signals()).pooler_output
+        found = model.to(dtype)(signals()).pooler_output
+    assert found.dtype == torch.float32
+    scale = float(exact.abs().max())
+    torch.testing.assert_close(found / scale, exact / scale, rtol=0.05, atol=0.05)
+
+
 @EACH
 def test_torch_export_takes_other_lengths(name: str, tiny_encoders: Options) -> None:
     torch.manual_seed(0)

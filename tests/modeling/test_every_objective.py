@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from ssl_ecg_hf.modeling import OBJECTIVES, SslEcgConfig, SslEcgForSequenceClassification
+from ssl_ecg_hf.modeling import (
+    OBJECTIVES,
+    SslEcgConfig,
+    SslEcgForSequenceClassification,
+    barlow_twins_loss,
+    byol_loss,
+    clocs_loss,
+    nt_xent_loss,
+    vicreg_loss,
+)
 
 MakeConfig = Callable[..., SslEcgConfig]
 HEAD = {"hidden_size": 24, "projection_size": 12}
@@ -84,3 +94,46 @@ def test_unknown_options_are_named(name: str, tiny_config: MakeConfig) -> None:
 def test_objectives_that_make_their_own_views_are_not_augmented_by_default(name: str) -> None:
     expected = None if name in ("clocs", "masked_reconstruction") else "default"
     assert OBJECTIVES[name].default_augmentations == expected
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_weights_in_bfloat16_take_views_in_float32(name: str, tiny_config: MakeConfig) -> None:
+    torch.manual_seed(0)
+    model = OBJECTIVES[name](tiny_config(objective_options=OPTIONS[name])).train()
+    halved = copy.deepcopy(model).bfloat16()
+    inputs = make_inputs(model)
+    exact, found = model(**inputs), halved(**inputs)
+    assert found.loss.dtype == found.pooler_output.dtype == torch.float32
+    torch.testing.assert_close(found.loss, exact.loss, rtol=0.1, atol=0.1)
+    found.loss.backward()
+    assert all(value.grad.isfinite().all() for value in halved.parameters() if value.grad is not None)
+
+
+@pytest.mark.parametrize("name", ["barlow_twins", "clocs", "simclr", "vicreg"])
+def test_training_on_one_recording_is_refused_where_recordings_are_compared(
+    name: str, tiny_config: MakeConfig
+) -> None:
+    model = OBJECTIVES[name](tiny_config(objective_options=OPTIONS[name])).train()
+    inputs = {key: value[:1] for key, value in make_inputs(model).items()}
+    with pytest.raises(ValueError, match="compares the recordings of a batch and got one recording"):
+        model(**inputs)
+    assert model(**inputs, return_loss=False).loss is None
+
+
+@pytest.mark.parametrize("name", ["clocs", "simclr"])
+def test_one_recording_is_evaluated(name: str, tiny_config: MakeConfig) -> None:
+    model = OBJECTIVES[name](tiny_config(objective_options=OPTIONS[name])).eval()
+    inputs = {key: value[:1] for key, value in make_inputs(model).items()}
+    assert model(**inputs).loss.isfinite()
+
+
+def _byol_loss(projections: Tensor) -> Tensor:
+    return byol_loss(projections, projections)
+
+
+@pytest.mark.parametrize("loss", [nt_xent_loss, clocs_loss, vicreg_loss, barlow_twins_loss, _byol_loss])
+@pytest.mark.parametrize("shape", [(4, 1, 8), (4, 8)])
+def test_losses_compare_at_least_two_views(loss: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"expected \(batch, views >= 2, size\)") as error:
+        loss(torch.randn(shape))
+    assert str(shape) in str(error.value)

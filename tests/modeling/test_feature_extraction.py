@@ -526,3 +526,33 @@ def test_whatever_is_stated_gives_a_finite_window_or_a_value_error(
     assert np.isfinite(values).all()
     assert not values[~mask].any()
     assert mask[0, [STANDARD.index(name) for name in names if name in STANDARD]].all()
+
+
+@pytest.mark.parametrize(
+    ("model_leads", "names", "known"),
+    [
+        (["MLII", "V5"], ["mlii", "v5"], [True, True]),
+        (["mlii", "V5"], [" MLII ", "V5"], [True, True]),
+        (["MLII", "V5"], ["V5", "MLII"], [True, True]),
+        # Two leads of the recording, or of the model, that only case tells apart.
+        (["MLII", "V5"], ["mlii", "V5", "MLII"], [True, True]),
+        (["MLII", "V5"], ["mlii", "V5", "Mlii"], [False, True]),
+        (["es", "ES", "V5"], ["Es", "V5"], [False, False, True]),
+        (["es", "ES", "V5"], ["ES", "V5"], [False, True, True]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:lead.* missing or flat")
+def test_names_that_differ_in_case_alone_are_matched_where_that_is_one_lead(
+    model_leads: list[str], names: list[str], known: list[bool]
+) -> None:
+    signal = twelve_leads()[: len(names)]
+    found = SslEcgFeatureExtractor(leads=model_leads)(signal, sampling_rate=100, leads=names, unit="mV")
+    assert found["lead_mask"][0].tolist() == known
+    stripped = [name.strip() for name in names]
+    for row, lead in enumerate(model_leads):
+        if known[row]:
+            same = [name for name in stripped if name == lead] or [
+                name for name in stripped if name.upper() == lead.upper()
+            ]
+            expected = signal[stripped.index(same[0])].astype(np.float32)
+            np.testing.assert_allclose(found["input_values"][0, row], expected, rtol=1e-6)

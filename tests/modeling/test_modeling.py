@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub.errors import StrictDataclassError
 
 from ssl_ecg_hf.modeling import (
     SslEcgConfig,
@@ -16,6 +17,7 @@ from ssl_ecg_hf.modeling import (
     SslEcgForSimCLR,
     SslEcgModel,
 )
+from ssl_ecg_hf.modeling.encoder_base import in_precision_of
 from ssl_ecg_hf.modeling.modeling_ssl_ecg import normalize, spectrum
 
 MakeConfig = Callable[..., SslEcgConfig]
@@ -163,6 +165,11 @@ def test_spectrum_against_a_slow_sum(tiny_config: MakeConfig) -> None:
     torch.testing.assert_close(spectrum(signal), expected.float())
 
 
+def test_the_outer_lines_of_a_spectrum_are_doubled_like_the_others() -> None:
+    assert spectrum(torch.ones(1, 1, 8)).tolist() == [[[2.0, 0.0, 0.0, 0.0, 0.0]]]
+    assert spectrum(torch.tensor([1.0, -1.0] * 4).view(1, 1, 8)).tolist() == [[[0.0, 0.0, 0.0, 0.0, 2.0]]]
+
+
 def test_input_in_the_frequency_domain(tiny_config: MakeConfig) -> None:
     torch.manual_seed(0)
     model = SslEcgModel(tiny_config(input_domain="frequency")).eval()
@@ -206,3 +213,90 @@ def test_multi_hot_labels_are_no_class_indices(tiny_config: MakeConfig) -> None:
         ValueError, match=r"int64 of shape \(4, 3\); a single-label model needs one class index"
     ):
         model(torch.randn(4, 12, 200), labels=torch.zeros(4, 3, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("changes", [{}, {"normalization": "zscore"}, {"input_domain": "frequency"}])
+def test_whatever_stands_in_an_absent_lead_is_not_seen(
+    tiny_config: MakeConfig, changes: dict[str, Any]
+) -> None:
+    model = SslEcgModel(tiny_config(**changes)).eval()
+    signal = torch.randn(2, 12, 200)
+    zero = signal.clone()
+    zero[0, 3] = 0
+    mask = torch.ones(2, 12, dtype=torch.bool)
+    mask[0, 3] = False
+    for content in (float("nan"), float("inf")):
+        spoilt = signal.clone()
+        spoilt[0, 3, ::2] = content
+        assert torch.equal(model(spoilt, mask).pooler_output, model(zero).pooler_output)
+        # In a lead that is said to be there it is not hidden.
+        assert model(spoilt).pooler_output[0].isnan().any()
+        spoilt.requires_grad_()
+        model(spoilt, mask).pooler_output.sum().backward()
+        assert spoilt.grad.isfinite().all()
+        assert not spoilt.grad[0, 3].any()
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, -1.7])
+def test_no_gradient_reaches_a_flat_lead(level: float) -> None:
+    torch.manual_seed(0)
+    config = SslEcgConfig(normalization="zscore")
+    signal = torch.randn(2, 3, 50)
+    signal[0, 1] = level
+    signal[1, 2] = torch.randn(50) * 1e-4  # less than the smallest deviation, 1e-3 mV
+    centred = signal - signal.mean(dim=-1, keepdim=True)
+    expected = centred / centred.square().mean(dim=-1, keepdim=True).sqrt().clamp_min(1e-3)
+    weight = torch.randn(2, 3, 50)
+    signal.requires_grad_()
+    found = normalize(signal, config)
+    assert torch.equal(found, expected)
+    (found * weight).sum().backward()
+    assert not signal.grad[0, 1].any()
+    assert not signal.grad[1, 2].any()
+    exact = signal.detach()[1, 0].double().requires_grad_()
+    (((exact - exact.mean()) / exact.std(correction=0)) * weight[1, 0]).sum().backward()
+    torch.testing.assert_close(signal.grad[1, 0], exact.grad.float(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("problem_type", [None, "multi_label_classification"])
+def test_class_indices_are_no_multi_hot_labels(tiny_config: MakeConfig, problem_type: str | None) -> None:
+    model = SslEcgForSequenceClassification(tiny_config(num_labels=3, problem_type=problem_type))
+    message = (
+        rf"shape \(4,\), and problem_type is {problem_type!r}; expected multi-hot labels of shape \(4, 3\)"
+    )
+    with pytest.raises(ValueError, match=message) as error:
+        model(torch.randn(4, 12, 200), labels=torch.tensor([2, 0, 1, 2]))
+    assert "set problem_type to 'single_label_classification'" in str(error.value)
+
+
+@pytest.mark.parametrize("changes", [{}, {"input_domain": "frequency"}, {"pooling": "attention"}])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_recordings_take_the_precision_of_the_weights(
+    tiny_config: MakeConfig, changes: dict[str, Any], dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    model = SslEcgForSequenceClassification(tiny_config(num_labels=3, **changes)).eval()
+    signal = torch.randn(2, 12, 200)
+    with torch.no_grad():
+        exact, converted = model(signal), model.to(dtype)(signal)
+        same = model(signal.to(dtype))
+    assert model.prepare(signal).dtype == dtype
+    for output in (converted, same):
+        assert output.logits.dtype == output.pooler_output.dtype == torch.float32
+        torch.testing.assert_close(output.logits, exact.logits, rtol=0.05, atol=0.05)
+
+
+def test_in_one_precision_nothing_is_copied(tiny_config: MakeConfig) -> None:
+    model, signal = SslEcgModel(tiny_config()).eval(), torch.randn(2, 12, 200)
+    assert in_precision_of(model.encoder, signal) is signal
+    halved = signal.bfloat16()
+    assert model.prepare(halved).dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):  # it sees to the precision itself
+        assert in_precision_of(model.encoder, halved) is halved
+
+
+def test_a_configuration_that_became_wrong_is_refused_at_once(tiny_config: MakeConfig) -> None:
+    config = tiny_config(num_labels=3, thresholds=[0.1, 0.2, 0.3])
+    config.num_labels = 2
+    with pytest.raises(StrictDataclassError, match="thresholds must hold 2 numbers"):
+        SslEcgForSequenceClassification(config)

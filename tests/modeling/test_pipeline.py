@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from transformers import pipeline
 
 from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification
 from ssl_ecg_hf.modeling.feature_extraction_ssl_ecg import SslEcgFeatureExtractor
@@ -148,3 +150,21 @@ def test_minutes_are_classified_in_small_batches(monkeypatch: pytest.MonkeyPatch
 def test_a_recording_must_state_how_it_was_made(given: object) -> None:
     with pytest.raises(ValueError, match="expected a mapping with signal"):
         make_pipeline()(given)
+
+
+@pytest.mark.parametrize("saved", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16, torch.float16])
+def test_half_precision(saved: torch.dtype, dtype: torch.dtype | None, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    options = {"hidden_sizes": [8, 16], "kernel_sizes": [5, 3], "strides": [4, 4]}
+    model = SslEcgForSequenceClassification(SslEcgConfig(num_labels=3, encoder_options=options)).eval()
+    expected = EcgClassificationPipeline(
+        model=model, feature_extractor=SslEcgFeatureExtractor(), device="cpu"
+    )(recording())
+    model.to(saved).save_pretrained(tmp_path)
+    SslEcgFeatureExtractor().save_pretrained(tmp_path)
+    chosen = {} if dtype is None else {"dtype": dtype}
+    loaded = pipeline("ecg-classification", model=str(tmp_path), device="cpu", **chosen)
+    assert loaded.model.dtype == (dtype or saved)
+    found = loaded(recording())
+    assert [one["score"] for one in found] == pytest.approx([one["score"] for one in expected], abs=0.02)

@@ -101,3 +101,16 @@ def test_attention_is_added_to_an_encoder_that_was_trained_without_it(tmp_path) 
     model.freeze_encoder()
     trained = {name.partition(".")[0] for name, value in model.named_parameters() if value.requires_grad}
     assert trained == {"classifier", "pooling"}
+
+
+@EACH
+def test_embeddings_are_float32_under_autocast(name: str) -> None:
+    torch.manual_seed(0)
+    pooling, hidden = POOLINGS[name](5), torch.randn(2, 5, 9).bfloat16()
+    for parameter in pooling.parameters():
+        torch.nn.init.normal_(parameter)
+    exact = pooling(hidden)
+    with torch.autocast("cpu", torch.bfloat16):
+        pooled = pooling(hidden)
+    assert pooled.dtype == torch.float32
+    torch.testing.assert_close(pooled, exact, rtol=0.02, atol=0.02)
