@@ -31,6 +31,17 @@ def _integers(values: Any, name: str) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
+def _stack(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[Any]:
+    """Put one column of rows together, first axis the batch."""
+    values = [np.asarray(row[name]) for row in rows]
+    if len(shapes := sorted({value.shape for value in values})) > 1:
+        raise ValueError(
+            f"column {name!r} has rows of different shapes in one batch: {shapes[:5]}; all must have one "
+            "shape: make them equal with map (crop or pad signals), or leave some out with filter"
+        )
+    return np.stack(values)
+
+
 def collate(
     batch: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, integers: Sequence[str] = ()
 ) -> dict[str, Tensor]:
@@ -46,7 +57,8 @@ def collate(
         tensors whose first axis is the batch.
 
     Raises:
-        ValueError: if a sample is NaN or infinite, or a column of `integers` is absent or holds others.
+        ValueError: if a sample is NaN or infinite, rows have different shapes, or a column of `integers` is
+            absent or holds others.
 
     Example:
         >>> rows = [{"signal": [[0.5]], "patient_id": 7}, {"signal": [[0.2]], "patient_id": None}]
@@ -62,7 +74,7 @@ def collate(
     if not isinstance(batch, Mapping):
         wanted = (MICROVOLT_COLUMN, MILLIVOLT_COLUMN, "labels", *integers)
         names = [name for name in first if name in wanted]
-        batch = {name: np.stack([np.asarray(row[name]) for row in batch]) for name in names}
+        batch = {name: _stack(batch, name) for name in names}
     batch = {**batch, **{name: _integers(batch[name], name) for name in integers}}
     tensors = {name: torch.as_tensor(values) for name, values in batch.items()}
     # Here, on the CPU, it costs no synchronisation; one NaN would spoil every weight of the model.

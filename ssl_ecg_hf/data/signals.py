@@ -122,8 +122,8 @@ class SignalTable:
         columns: further columns to deliver, e.g. ``("labels", "patient_id")``, see :func:`numeric_column`.
 
     Raises:
-        ValueError: if the signal column is absent, ambiguous or of uneven shape, or another column is
-            absent or not numeric.
+        ValueError: if the signal column is absent, ambiguous or of uneven shape, another column is absent or
+            not numeric, or the dataset has a transform of its own, which would be ignored.
 
     Example:
         >>> from datasets import Dataset
@@ -134,6 +134,11 @@ class SignalTable:
     """
 
     def __init__(self, dataset: Dataset, *, columns: Sequence[str] = ()) -> None:
+        if dataset.format["type"] == "custom":
+            raise ValueError(
+                "the dataset has a transform (set_transform, with_transform), which would be ignored, as "
+                "signals are read as stored. Apply it with Dataset.map, or take it away with reset_format()"
+            )
         self.signal_name = signal_column(dataset.column_names)
         self._dataset = dataset
         self._rows = _row_mapping(dataset)

@@ -65,6 +65,7 @@ class SslEcgConfig(PreTrainedConfig):
     """
 
     model_type = "ssl_ecg"
+    keys_to_ignore_at_inference = ["pooler_output"]  # noqa: RUF012  (by Transformers' Trainer: logits alone)
 
     leads: list[str] | tuple[str, ...] = STANDARD_LEADS
     sampling_rate: float | int = 100

@@ -59,6 +59,7 @@ class ContrastiveOptions(ProjectionOptions):
 class SslEcgForContrast(SslEcgForJointEmbedding):
     """Base of the contrastive objectives: a subclass names its options and has its loss in [`contrast`]."""
 
+    recordings_needed = 2
     options_class = ContrastiveOptions
     options: ContrastiveOptions
 

@@ -128,6 +128,7 @@ class SslEcgForBarlowTwins(SslEcgForJointEmbedding):
         [6, 6]
     """
 
+    recordings_needed = 2
     options_class = BarlowTwinsOptions
     options: BarlowTwinsOptions
 

@@ -138,6 +138,7 @@ class SslEcgForVICReg(SslEcgForJointEmbedding):
         torch.Size([4, 2, 256])
     """
 
+    recordings_needed = 2
     options_class = VICRegOptions
     options: VICRegOptions
 

@@ -113,6 +113,9 @@ class SslEcgForPreTraining(SslEcgPreTrainedModel):
 
     main_input_name = "views"
 
+    recordings_needed: ClassVar[int] = 1
+    """Least batch, over all processes, that the loss learns from: 2 if it compares recordings."""
+
     views_needed: ClassVar[int] = 2
     """Augmented views of a recording that [`make_inputs`] must be given at least."""
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets import Dataset, IterableDataset
+import numpy as np
+from datasets import IterableDataset
 from transformers import TrainingArguments
+from transformers.utils import logging
 
+from ssl_ecg_hf.data.schema import SIGNAL_COLUMNS
 from ssl_ecg_hf.data.signals import SignalTable
-from ssl_ecg_hf.modeling import SslEcgForPreTraining
+from ssl_ecg_hf.modeling import SslEcgForCLOCS, SslEcgForPreTraining, SslEcgForSequenceClassification
+from ssl_ecg_hf.modeling.classification_heads import MlpHead
 from ssl_ecg_hf.training.arguments import SslEcgOptions
+
+logger = logging.get_logger(__name__)
 
 
 def check_options(model: Any, args: TrainingArguments, options: SslEcgOptions, given: dict[str, Any]) -> None:
@@ -54,17 +60,6 @@ def check_processes(args: TrainingArguments) -> None:
         )
 
 
-def check_wanted(model: SslEcgForPreTraining, dataset: Any) -> None:
-    """Refuse a dataset without the columns that the objective asks for; rows of others show it in a batch."""
-    known = dataset.column_names if isinstance(dataset, Dataset | IterableDataset) else None
-    if known is not None and (missing := sorted(set(model.wanted_columns.values()) - set(known))):
-        raise ValueError(
-            f"{type(model).__name__} with objective_options {model.config.objective_options} needs the "
-            f"columns {missing} in training and evaluation; the dataset has {known}: add them, or switch "
-            "the option off"
-        )
-
-
 def _count(dataset: Any, *, enough: int) -> int | None:
     """Return the number of recordings, of a stream no more than `enough`; None where it is not known."""
     if isinstance(dataset, SignalTable):
@@ -72,22 +67,78 @@ def _count(dataset: Any, *, enough: int) -> int | None:
     return sum(1 for _ in dataset.take(enough)) if isinstance(dataset, IterableDataset) else None
 
 
-def check_batches(args: TrainingArguments, train_dataset: Any, eval_dataset: Any) -> None:
-    """Refuse a training set that fills no batch; make evaluation batches small enough to be filled.
+def _samples(dataset: Any) -> int | None:
+    """Return the length of the recordings, of a stream that of its first; None where it is not known."""
+    if isinstance(dataset, SignalTable):
+        return dataset.signal_shape[1] if len(dataset) else None
+    rows = list(dataset.take(1)) if isinstance(dataset, IterableDataset) else []
+    return next((np.shape(row[name])[-1] for row in rows for name in SIGNAL_COLUMNS if name in row), None)
 
-    Pretraining leaves out incomplete batches, in evaluation too.
+
+def check_lengths(model: Any, dataset: Any) -> None:
+    """Refuse, or warn of, recordings so short that what is made of them may show nothing but padding.
 
     Raises:
-        ValueError: if the training set is too small.
+        ValueError: if a segment of every recording would be blank.
+    """
+    samples, window = _samples(dataset), model.config.num_samples
+    if samples is None or samples >= window:
+        return
+    remedy = f"set num_samples={samples} in the configuration, or give longer recordings"
+    if isinstance(model, SslEcgForCLOCS) and model.options.divides_time:
+        segments = model.options.segments
+        if samples <= (segments - 1) * (window // segments):
+            raise ValueError(
+                f"recordings of {samples} samples are padded with zeros to the model's window of {window}, "
+                f"so the last of its {segments} segments would be blank in every recording: {remedy}"
+            )
+    if 2 * samples <= window:
+        logger.warning(
+            f"recordings of {samples} samples fill {samples / window:.0%} of the model's window of {window}; "
+            f"the rest is zeros, and what is cropped from it shows nothing: {remedy}"
+        )
+
+
+def needs_company(model: Any) -> bool:
+    """Does a part of the model normalise over the recordings of a batch, which one alone cannot train?"""
+    return isinstance(model, SslEcgForSequenceClassification) and isinstance(model.classifier, MlpHead)
+
+
+def check_batches(model: Any, args: TrainingArguments, train_dataset: Any) -> None:
+    """Refuse batches that teach nothing, or a pretraining set that fills none: incomplete ones are left out.
+
+    Raises:
+        ValueError: if the batch or the training set is too small.
     """
     needed = args.train_batch_size * args.world_size
+    if isinstance(model, SslEcgForPreTraining) and needed < model.recordings_needed:
+        raise ValueError(
+            f"{type(model).__name__} compares the recordings of a batch with each other and learns nothing "
+            "from one: choose a per_device_train_batch_size of at least 2, better hundreds"
+        )
+    if needs_company(model) and (args.train_batch_size < 2 or _count(train_dataset, enough=2) == 1):
+        raise ValueError(
+            f"classifier_head {model.config.classifier_head!r} normalises over the recordings of a batch and "
+            "cannot train on one: give at least 2 recordings, and a per_device_train_batch_size of at least "
+            "2, or choose another head"
+        )
+    if not isinstance(model, SslEcgForPreTraining):
+        return
     recordings = _count(train_dataset, enough=needed)
     if recordings is not None and recordings < needed:
         raise ValueError(
             f"{recordings} recordings do not fill one batch of {needed}; pretraining leaves out incomplete "
             "batches: choose a smaller per_device_train_batch_size"
         )
-    asked = args.per_device_eval_batch_size
-    recordings = _count(eval_dataset, enough=asked * args.world_size)
-    if recordings is not None:
-        args.per_device_eval_batch_size = min(asked, max(1, recordings // args.world_size))
+
+
+def filled_batch(dataset: Any, asked: int, processes: int) -> int:
+    """Return how many recordings a process is given at once so that a dataset fills at least one batch.
+
+    Args:
+        dataset: that a pretraining model is evaluated on; incomplete batches are left out.
+        asked: recordings that a process is to be given.
+        processes: among which a batch is divided.
+    """
+    recordings = _count(dataset, enough=asked * processes)
+    return asked if recordings is None else min(asked, max(1, recordings // processes))

@@ -17,10 +17,15 @@ from ssl_ecg_hf.modeling import SslEcgFeatureExtractor
 logger = logging.get_logger(__name__)
 
 
+def _checkpoints(folder: Path) -> list[Path]:
+    """Return the folders `checkpoint-N`, newest first."""
+    found = [path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit()]
+    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+
+
 def last_complete_checkpoint(folder: Path) -> Path | None:
     """Return the newest `checkpoint-N` whose state was written to the end (a kill may leave half a one)."""
-    found = [path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdigit()]
-    for checkpoint in sorted(found, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
+    for checkpoint in _checkpoints(folder):
         try:
             json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -64,11 +69,18 @@ def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool) -> Path |
         The checkpoint to resume from, or None for a fresh start.
 
     Raises:
-        ValueError: if the folder holds a finished run or a run of another recipe.
+        ValueError: if the folder holds a finished run, a run of another recipe, or a model or checkpoints
+            without a recipe; the last, which are of unknown origin, are not overwritten either.
     """
     if overwrite and (folder / RECIPE).is_file():
         shutil.rmtree(folder)
     known = read_recipe(folder)
+    if known is None and (_checkpoints(folder) or (folder / "config.json").is_file()):
+        raise ValueError(
+            f"{folder} holds a model or checkpoints without a {RECIPE}, so they are not of a run of this "
+            "command, and it neither resumes nor deletes them: choose another --output_dir, or remove them "
+            "yourself"
+        )
     if known is not None and (folder / "config.json").is_file():
         raise ValueError(f"{folder} holds a finished run; choose another --output_dir or pass --overwrite")
     if known is not None and (changed := _differences(known, recipe)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from functools import partial
@@ -9,31 +10,42 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset, IterableDataset
-from numpy.typing import NDArray
+from datasets import Dataset
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.data import IterableDataset as AnyStream
-from transformers import EvalPrediction, Trainer, TrainingArguments
+from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import EvalLoopOutput
+from transformers.utils import logging
 
 from ssl_ecg_hf.allocator import keep_freed_memory
 from ssl_ecg_hf.data.batches import collate, to_millivolts
 from ssl_ecg_hf.data.signals import SignalTable
-from ssl_ecg_hf.data.splits import labelled
-from ssl_ecg_hf.evaluation.inference import checked_stream, embed, signal_table
-from ssl_ecg_hf.evaluation.metrics import macro_auroc
-from ssl_ecg_hf.evaluation.representation import alignment, effective_rank, knn_probe, uniformity
-from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgFeatureExtractor, SslEcgForPreTraining
+from ssl_ecg_hf.evaluation.inference import embed
+from ssl_ecg_hf.evaluation.representation import knn_probe
+from ssl_ecg_hf.modeling import SslEcgFeatureExtractor, SslEcgForPreTraining
 from ssl_ecg_hf.modeling.windows_ssl_ecg import pad_to_window
+from ssl_ecg_hf.training.accepting import accept, each, probe_sets, table_labels
 from ssl_ecg_hf.training.arguments import (
     SslEcgOptions,
     SslEcgTrainingArguments,
     resolve_augmentation,
 )
 from ssl_ecg_hf.training.augmentations import Compose, check_lead_order
-from ssl_ecg_hf.training.checks import check_batches, check_options, check_processes, check_wanted
+from ssl_ecg_hf.training.checks import (
+    check_batches,
+    check_lengths,
+    check_options,
+    check_processes,
+    filled_batch,
+    needs_company,
+)
 from ssl_ecg_hf.training.losses import build_loss
+from ssl_ecg_hf.training.metrics import (
+    macro_auroc_metric,
+    representation_metrics,
+    single_label_macro_auroc_metric,
+)
 from ssl_ecg_hf.training.progress import Stopwatch
 from ssl_ecg_hf.training.resident import ROW, ResidentTable
 from ssl_ecg_hf.training.resuming import ResumeAtTheSameBatch
@@ -43,51 +55,7 @@ from ssl_ecg_hf.training.window_average import WindowAverage
 
 EVALUATION_KEY = 2**31  # in place of a step: every evaluation sees the same views
 NEIGHBOURS = 20  # of the kNN probe
-MAX_MONITORED = 2000  # recordings; pairwise distances need memory of the square of it
-
-
-def representation_metrics(prediction: EvalPrediction) -> dict[str, float]:
-    """Tell whether representation collapses, from the outputs of a pretraining model.
-
-    Args:
-        prediction: `predictions` is (projections, embeddings), each (recordings, views, size).
-
-    Returns:
-        `alignment` (of two views or more) and `uniformity` of the projections (Wang & Isola 2020),
-        `effective_rank` of projections and of embeddings. Collapse shows as a uniformity near 0 and an
-        effective rank near 1.
-    """
-    projections, embeddings = (values[:MAX_MONITORED] for values in prediction.predictions)
-    several = projections.shape[1] > 1
-    return {
-        **({"alignment": alignment(projections[:, 0], projections[:, 1])} if several else {}),
-        "uniformity": uniformity(projections[:, 0]),
-        "effective_rank": effective_rank(embeddings[:, 0]),
-        "projection_effective_rank": effective_rank(projections[:, 0]),
-    }
-
-
-def macro_auroc_metric(prediction: EvalPrediction) -> dict[str, float]:
-    """Macro AUROC of a classifier's outputs against multi-hot labels; absent where it is undefined."""
-    logits = torch.as_tensor(prediction.predictions[0]).float()
-    value = macro_auroc(prediction.label_ids, logits.sigmoid().numpy())
-    return {} if value is None else {"macro_auroc": value}
-
-
-def single_label_macro_auroc_metric(prediction: EvalPrediction) -> dict[str, float]:
-    """Macro AUROC of each class against all others, from class indices; absent where it is undefined."""
-    scores = torch.as_tensor(prediction.predictions[0]).float().softmax(dim=-1).numpy()
-    value = macro_auroc(np.eye(scores.shape[1], dtype=np.int8)[prediction.label_ids], scores)
-    return {} if value is None else {"macro_auroc": value}
-
-
-def _readable(dataset: Any, config: SslEcgConfig, *, columns: tuple[str, ...]) -> Any:
-    """Wrap a `datasets.Dataset` for fast reading, let a stream give arrays; others are not even checked."""
-    if isinstance(dataset, Dataset):
-        return signal_table(dataset, config, columns=columns)
-    if isinstance(dataset, IterableDataset):
-        return checked_stream(dataset, config)
-    return dataset
+logger = logging.get_logger(__name__)
 
 
 def _num_views(model: SslEcgForPreTraining, options: SslEcgOptions) -> int:
@@ -98,7 +66,7 @@ def _num_views(model: SslEcgForPreTraining, options: SslEcgOptions) -> int:
     return wanted
 
 
-def _synchronized(model: Any, args: TrainingArguments) -> Any:
+def _synchronized(model: Any, args: Any) -> Any:
     """Let BatchNorm share its statistics between processes; names of the weights stay the same."""
     if args.world_size == 1:
         return model
@@ -118,15 +86,6 @@ def _resident(dataset: Any, device: torch.device) -> ResidentTable:
     return ResidentTable(dataset, device=device)
 
 
-def _train_labels(dataset: Any, option: str) -> NDArray[np.int8]:
-    if not isinstance(dataset, SignalTable):
-        raise ValueError(
-            f"{option} needs the labels of the whole training set: give a datasets.Dataset with a column "
-            f"`labels` in place of {type(dataset).__name__}, or leave {option} at its default"
-        )
-    return dataset.column("labels")
-
-
 class SslEcgTrainer(Trainer):
     """Hugging Face Trainer for the SslEcg models.
 
@@ -137,14 +96,27 @@ class SslEcgTrainer(Trainer):
     classifier `input_values`. Random numbers of crops and augmentation are a function of (seed, process,
     step), so a resumed run repeats the uninterrupted one.
 
+    A classifier of several labels learns from, and is evaluated on, those recordings of a `Dataset` whose
+    labels are known (see `ssl_ecg_hf.data.splits.labelled`); the log says how many others there are. A stream
+    and any other dataset are taken as they are: there, labels that are all 0 say that none of the classes is
+    present. `predict` gives an answer for every recording, and its metrics count all of them.
+
+    Pretraining leaves out incomplete batches, in evaluation too, because the loss depends on the size of the
+    batch. So does `predict` of a pretraining model, with a warning: `ssl_ecg_hf.evaluation.embed` embeds
+    every recording. A classifier sees all of them; only with a head that normalises over the batch a last
+    training batch of one recording is left out, and every incomplete one of a stream.
+
     Recordings shorter than `config.num_samples` are padded with zeros on the right. Longer ones are seen
     through windows of that length: a random one for each view (pretraining) or for each recording and step
     (classifier). The evaluation of a classifier averages its logits over all windows.
 
     Args:
         model: an SslEcg model with a loss.
-        args: plain `TrainingArguments` or [`SslEcgTrainingArguments`].
-        train_dataset, eval_dataset: see above.
+        args: plain `TrainingArguments` or [`SslEcgTrainingArguments`]. The Trainer keeps a copy of its own.
+        train_dataset: see above.
+        eval_dataset: see above; or a dict of several, by name.
+        model_init: in place of `model`: returns it anew for each training. Datasets are checked against the
+            first one.
         augmentation: overrides `args.augmentations`. By default pretraining uses the preset that its
             objective names (`default_augmentations`), a classifier none.
         probe_dataset: labelled recordings; with them a pretraining evaluation also reports `knn_auroc`,
@@ -153,7 +125,8 @@ class SslEcgTrainer(Trainer):
 
     Raises:
         ValueError: if a dataset's lead count, sampling rate or unit does not fit the model, or it lacks a
-            column, or if an argument would do nothing.
+            column, or if an argument would do nothing. `evaluate` and `predict` check what they are given in
+            the same way.
 
     Example:
         ```python
@@ -175,12 +148,15 @@ class SslEcgTrainer(Trainer):
         *,
         train_dataset: Any = None,
         eval_dataset: Any = None,
+        model_init: Callable[..., Any] | None = None,
         augmentation: Compose | None = None,
         probe_dataset: Dataset | None = None,
         **kwargs: Any,
     ) -> None:
-        if args is None:
-            args = SslEcgTrainingArguments("trainer_output")
+        if (model is None) == (model_init is None):
+            raise ValueError("give either a model or model_init, a function that returns one")
+        # What is changed below must not reach another training with the same arguments.
+        args = SslEcgTrainingArguments("trainer_output") if args is None else copy.copy(args)
         if args.world_size < int(os.environ.get("WORLD_SIZE", "1")):
             raise ValueError(
                 f"{os.environ['WORLD_SIZE']} processes were launched, these arguments see {args.world_size}: "
@@ -188,6 +164,9 @@ class SslEcgTrainer(Trainer):
             )
         options = args if isinstance(args, SslEcgOptions) else SslEcgOptions()
         self.options = options
+        self.model_init = model_init
+        if model_init is not None:
+            model = super().call_model_init()
         self.is_pretraining = isinstance(model, SslEcgForPreTraining)
         check_options(model, args, options, kwargs)
         self.classification_loss: Callable[[Tensor, Tensor], Tensor] | None = None
@@ -198,43 +177,41 @@ class SslEcgTrainer(Trainer):
             check_processes(args)
             self._wanted = model.wanted_columns
             self._num_views = _num_views(model, options)
-            for dataset in (train_dataset, eval_dataset):
-                check_wanted(model, dataset)
-        columns = tuple(self._wanted.values()) if self.is_pretraining else ("labels",)
-        train_dataset = _readable(train_dataset, model.config, columns=columns)
-        eval_dataset = _readable(eval_dataset, model.config, columns=columns)
+        train_dataset = accept(train_dataset, model, role="train_dataset")
+        eval_dataset = accept(eval_dataset, model, role="eval_dataset")
         if augmentation is None:
             default = model.default_augmentations if self.is_pretraining else None
             augmentation = resolve_augmentation(options.augmentations or default)
         check_lead_order(augmentation, model.config.leads)
         self.augmentation = augmentation
         self._probe_sets = None
+        if train_dataset is not None:
+            check_batches(model, args, train_dataset)
+        if self.is_pretraining or len(augmentation):
+            check_lengths(model, train_dataset)
         if self.is_pretraining:
-            args.dataloader_drop_last = True  # NT-Xent needs equal batches in every process
-            check_batches(args, train_dataset, eval_dataset)
+            for dataset in each(eval_dataset):
+                check_lengths(model, dataset)
             kwargs.setdefault("compute_metrics", representation_metrics)
-            if probe_dataset is not None and isinstance(eval_dataset, SignalTable):
-                self._probe_sets = (probe_dataset, eval_dataset.dataset)
+            if probe_dataset is not None and options.probe_every:
+                self._probe_sets = probe_sets(probe_dataset, eval_dataset)
         else:
             single = model.config.problem_type == "single_label_classification"
             kwargs.setdefault(
                 "compute_metrics", single_label_macro_auroc_metric if single else macro_auroc_metric
             )
-            if options.freeze_encoder:
-                model.freeze_encoder()
             if options.classification_loss != "bce" and train_dataset is not None:
-                labels = torch.as_tensor(_train_labels(train_dataset, "classification_loss"))
+                labels = torch.as_tensor(table_labels(train_dataset, "classification_loss"))
                 self.classification_loss = build_loss(options.classification_loss, labels)
-        if options.sync_batch_norm:
-            model = _synchronized(model, args)
         args.remove_unused_columns = False
         if not torch.accelerator.is_available():
             args.dataloader_pin_memory = False  # only warns there
         # Saved with every checkpoint, so that each one knows how its input is prepared.
         kwargs.setdefault("processing_class", SslEcgFeatureExtractor.for_model(model.config))
         super().__init__(
-            model=model,
+            model=self._set_up(model) if model_init is None else None,
             args=args,
+            model_init=model_init,
             data_collator=partial(collate, integers=tuple(self._wanted.values())),
             train_dataset=train_dataset,
             eval_dataset=eval_dataset,
@@ -244,11 +221,23 @@ class SslEcgTrainer(Trainer):
         self.add_callback(Stopwatch())
         if self.is_pretraining:
             for callback in model.trainer_callbacks():
-                self.add_callback(callback)
+                # It may be there, given as to the plain Trainer; BYOL's target must not move twice.
+                if not any(isinstance(given, type(callback)) for given in self.callback_handler.callbacks):
+                    self.add_callback(callback)
         if options.keep_data_on_device and train_dataset is not None:
             self.train_dataset = _resident(train_dataset, self.args.device)
         if options.keep_freed_memory and self.args.device.type == "cpu":
             keep_freed_memory()
+
+    def _set_up(self, model: Any) -> Any:
+        """Change a new model as the options say."""
+        if self.options.freeze_encoder:
+            model.freeze_encoder()
+        return _synchronized(model, self.options) if self.options.sync_batch_norm else model
+
+    def call_model_init(self, trial: Any = None) -> Any:
+        """Return a new model of `model_init`, changed as the options say."""
+        return self._set_up(super().call_model_init(trial))
 
     # ---- batches ----
 
@@ -284,10 +273,31 @@ class SslEcgTrainer(Trainer):
             )
         return {"input_values": signal, **({"labels": batch["labels"]} if "labels" in batch else {})}
 
-    def _get_dataloader(self, dataset: Any, description: str, batch_size: int, **kwargs: Any) -> Any:
-        """Leave out incomplete batches of a stream in pretraining, too: Transformers does not."""
-        if not (self.is_pretraining and isinstance(dataset, AnyStream)):
-            return super()._get_dataloader(dataset, description, batch_size, **kwargs)
+    def _leaves_out(self, dataset: Any, batch_size: int, *, is_training: bool) -> bool:
+        """Whether an incomplete last batch is left out: NT-Xent needs equal batches in every process."""
+        if self.is_pretraining or not is_training:
+            return self.is_pretraining
+        if isinstance(dataset, AnyStream):
+            return needs_company(self.model)
+        # Several processes complete the last batch with recordings from the beginning.
+        alone = self.args.world_size == 1 and len(dataset) % batch_size == 1
+        return self.args.dataloader_drop_last or (alone and needs_company(self.model))
+
+    def _get_dataloader(
+        self, dataset: Any, description: str, batch_size: int, *, is_training: bool = False, **kwargs: Any
+    ) -> Any:
+        """Decide for each use, and for streams, too, whether incomplete batches are left out."""
+        drop_last = self._leaves_out(dataset, batch_size, is_training=is_training)
+        if self.is_pretraining and not is_training:
+            batch_size = filled_batch(dataset, batch_size, self.args.world_size)
+        if not (drop_last and isinstance(dataset, AnyStream)):
+            asked, self.args.dataloader_drop_last = self.args.dataloader_drop_last, drop_last
+            try:
+                return super()._get_dataloader(
+                    dataset, description, batch_size, is_training=is_training, **kwargs
+                )
+            finally:
+                self.args.dataloader_drop_last = asked
         return self.accelerator.prepare(
             DataLoader(
                 dataset,
@@ -301,10 +311,37 @@ class SslEcgTrainer(Trainer):
             )
         )
 
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """Return the batches of an evaluation; a dataset that is given for it is checked, too."""
+        if eval_dataset is None or isinstance(eval_dataset, str):
+            return super().get_eval_dataloader(eval_dataset)
+        # Transformers would go on with the workers of the last evaluation, and so with its recordings.
+        return self._get_dataloader(
+            accept(eval_dataset, self.model, role="eval_dataset", needs_labels=False),
+            "Evaluation",
+            self.args.eval_batch_size,
+            sampler_fn=self._get_eval_sampler,
+        )
+
+    def get_test_dataloader(self, test_dataset: Any) -> Any:
+        """Return the batches of a prediction, after a check; of a classifier those of all recordings."""
+        checked = accept(
+            test_dataset, self.model, role="test_dataset", needs_labels=False, only_labelled=False
+        )
+        loader = super().get_test_dataloader(checked)
+        if self.is_pretraining and isinstance(checked, SignalTable):
+            batch = filled_batch(checked, self.args.eval_batch_size, self.args.world_size)
+            if left_out := len(checked) % (batch * self.args.world_size):
+                logger.warning(
+                    f"the last {left_out} of {len(checked)} recordings fill no batch and are not predicted: "
+                    "ssl_ecg_hf.evaluation.embed gives the embedding of every recording"
+                )
+        return loader
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         if self.options.sampler == "standard" or self.is_pretraining:
             return super()._get_train_sampler(train_dataset)
-        labels = _train_labels(self.train_dataset, "sampler")
+        labels = table_labels(self.train_dataset, "sampler")
         return LabelSampler(labels, self.options.sampler, seed=self.args.seed)
 
     # ---- optimisation ----
@@ -337,10 +374,16 @@ class SslEcgTrainer(Trainer):
 
     # ---- evaluation ----
 
-    def prediction_step(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Evaluate a batch as the Trainer does; a classifier sees all of a long recording."""
+    def prediction_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> Any:
+        """Evaluate a batch as the Trainer does, embeddings too; a classifier sees all of a long recording."""
         whole = model if self.is_pretraining else WindowAverage(model, self.model.config)
-        return super().prediction_step(whole, inputs, *args, **kwargs)
+        return super().prediction_step(whole, inputs, prediction_loss_only, ignore_keys or [])
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """Run the Trainer's loop; in pretraining add the kNN probe every few evaluations."""
@@ -356,7 +399,5 @@ class SslEcgTrainer(Trainer):
     def _knn_auroc(self, train: Dataset, validation: Dataset) -> float | None:
         parts = []
         for dataset in (train, validation):
-            dataset = labelled(dataset)
             parts += [embed(self.model, dataset), np.asarray(dataset["labels"])]
-        neighbours = min(NEIGHBOURS, len(parts[0]))
-        return knn_probe(*parts, k=neighbours) if neighbours and len(parts[2]) else None
+        return knn_probe(*parts, k=min(NEIGHBOURS, len(parts[0])))

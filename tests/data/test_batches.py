@@ -30,9 +30,15 @@ def test_rows_are_stacked_without_their_other_columns() -> None:
     assert tensors["labels"].tolist() == [[1, 0]] * 3
 
 
-def test_rows_of_different_lengths_cannot_be_stacked() -> None:
-    with pytest.raises(ValueError, match="same shape"):
-        collate([{"signal": [[0.0]]}, {"signal": [[0.0, 1.0]]}])
+def test_rows_of_different_shapes_are_refused_by_name() -> None:
+    short, long = np.zeros((1, 1)), np.zeros((1, 2))
+    message = (
+        r"column 'signal' has rows of different shapes in one batch: \[\(1, 1\), \(1, 2\)\].*crop or pad"
+    )
+    with pytest.raises(ValueError, match=message):
+        collate([{"signal": short}, {"signal": long}, {"signal": short}])
+    with pytest.raises(ValueError, match=r"column 'labels' has rows of different shapes.*\[\(1,\), \(2,\)\]"):
+        collate([{"signal": short, "labels": [0]}, {"signal": short, "labels": [0, 1]}])
 
 
 @given(hnp.arrays(np.int16, st.tuples(*[st.integers(1, 4)] * 3)))

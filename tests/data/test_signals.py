@@ -193,3 +193,13 @@ def test_whole_batches_through_a_data_loader() -> None:
     batches = list(loader)
     assert [len(batch["signal_uv"]) for batch in batches] == [4, 4, 2]
     assert np.concatenate([batch["ecg_id"] for batch in batches]).tolist() == list(range(10))
+
+
+def test_a_transform_is_refused_and_other_formats_are_not() -> None:
+    data = dataset()
+    transformed = data.with_transform(lambda batch: {"signal_uv": [0] * len(batch["signal_uv"])})
+    with pytest.raises(ValueError, match=r"has a transform .*ignored.*Apply it with Dataset\.map"):
+        SignalTable(transformed)
+    for formatted in (data.with_format("numpy"), data.with_format("torch"), transformed.with_format(None)):
+        batch = SignalTable(formatted).__getitems__([1])
+        np.testing.assert_array_equal(batch["signal_uv"], microvolts(10)[1:2])

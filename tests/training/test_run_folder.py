@@ -84,6 +84,29 @@ def test_overwriting_spares_a_folder_that_is_no_run(tmp_path: Path) -> None:
     assert (tmp_path / "thesis" / "chapter.tex").read_text(encoding="utf-8") == "years of work"
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["checkpoint-7/trainer_state.json", "checkpoint-7/model.safetensors"])
+def test_checkpoints_of_unknown_origin_are_neither_resumed_nor_deleted(
+    tmp_path: Path, name: str, overwrite: bool
+) -> None:
+    folder = tmp_path / "notebook"
+    (folder / "checkpoint-7").mkdir(parents=True)
+    (folder / name).write_text("{}", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"notebook holds .* without a recipe\.json.*another --output_dir"):
+        open_run(folder, RECIPE, overwrite=overwrite)
+    assert [path.name for path in folder.iterdir()] == ["checkpoint-7"]
+    assert (folder / name).is_file()
+
+
+def test_a_model_of_unknown_origin_is_not_written_over(tmp_path: Path) -> None:
+    save_checkpoint(SslEcgModel(SslEcgConfig()), tmp_path)
+    before = {path.name for path in tmp_path.iterdir()}
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match=r"without a recipe\.json"):
+            open_run(tmp_path, RECIPE, overwrite=overwrite)
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
 def test_a_checkpoint_has_weights_configuration_and_feature_extractor(tmp_path: Path) -> None:
     config = SslEcgConfig(leads=["II", "V2"], sampling_rate=250, num_samples=500)
     write(tmp_path / ".saving" / "model.safetensors", "left by a killed process")
