@@ -147,7 +147,7 @@ def test_recordings_of_the_run_have_its_labels_and_split() -> None:
     found = recordings_of_run(recipe, "simulated", None)
     assert found.class_names == ("NORM", "ABNORMAL")
     assert found.splits["test"]["ecg_id"] == expected.splits["test"]["ecg_id"]
-    recipe["dataset"] = {**expected.description, "name": "PTB-XL"}
+    recipe["dataset"] = {**expected.description, "name": "PTB-XL", "simulated": False}
     with pytest.raises(ValueError, match="trained on 'PTB-XL', --data 'simulated' is 'ECG simulator'"):
         recordings_of_run(recipe, "simulated", None)
     recipe["dataset"] = {**expected.description, "split": "another"}
