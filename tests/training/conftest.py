@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from datasets import DatasetDict
 
 from ssl_ecg_hf.data import SUPERCLASSES, simulate_dataset
 from ssl_ecg_hf.data.source import DataArguments
-from ssl_ecg_hf.modeling import SslEcgConfig
+from ssl_ecg_hf.modeling import SslEcgConfig, SslEcgForSequenceClassification, SslEcgForSimCLR
 from ssl_ecg_hf.training import SslEcgTrainingArguments
 
 CONFIG: dict[str, Any] = {
@@ -81,3 +82,15 @@ def data_arguments(data_folder: Path) -> DataArguments:
 def config_text() -> str:
     """The tiny configuration as `--config` takes it."""
     return json.dumps(CONFIG)
+
+
+@pytest.fixture
+def simclr(tiny_config: Callable[..., SslEcgConfig]) -> SslEcgForSimCLR:
+    torch.manual_seed(0)
+    return SslEcgForSimCLR(tiny_config())
+
+
+@pytest.fixture
+def classifier(classifier_config: SslEcgConfig) -> SslEcgForSequenceClassification:
+    torch.manual_seed(0)
+    return SslEcgForSequenceClassification(classifier_config)

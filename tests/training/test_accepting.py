@@ -47,18 +47,6 @@ def warnings_of(caplog: pytest.LogCaptureFixture, name: str = ACCEPTING) -> list
     return [record.message for record in caplog.records if record.name == name]
 
 
-@pytest.fixture
-def simclr(tiny_config: MakeConfig) -> SslEcgForSimCLR:
-    torch.manual_seed(0)
-    return SslEcgForSimCLR(tiny_config())
-
-
-@pytest.fixture
-def classifier(classifier_config: SslEcgConfig) -> SslEcgForSequenceClassification:
-    torch.manual_seed(0)
-    return SslEcgForSequenceClassification(classifier_config)
-
-
 # ---- the same check for whatever comes in ----
 
 

@@ -36,33 +36,8 @@ def own_dataset(count: int = 16, leads: int = 12, samples: int = 200, **columns:
     return Dataset.from_dict({"signal": signal.tolist(), "labels": labels.tolist(), **columns})
 
 
-def test_the_plain_trainer_predicts_logits_alone(tmp_path: Path) -> None:
-    model = SslEcgForSequenceClassification(SslEcgConfig(num_samples=200, num_labels=5))
-    arguments = TrainingArguments(str(tmp_path), report_to="none", use_cpu=True)
-    rows = [
-        {"input_values": torch.randn(12, 200), "labels": torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0])}
-        for _ in range(3)
-    ]
-    found = Trainer(model=model, args=arguments).predict(rows).predictions
-    assert np.argmax(found, axis=-1).shape == (3,)
-    ours = SslEcgTrainer(model=model, args=arguments).predict(own_dataset(3)).predictions
-    assert [part.shape for part in ours] == [(3, 5), (3, 256)]
-
-
 def history(trainer: Trainer, key: str) -> list[float]:
     return [entry[key] for entry in trainer.state.log_history if key in entry]
-
-
-@pytest.fixture
-def simclr(tiny_config: MakeConfig) -> SslEcgForSimCLR:
-    torch.manual_seed(0)
-    return SslEcgForSimCLR(tiny_config())
-
-
-@pytest.fixture
-def classifier(classifier_config: SslEcgConfig) -> SslEcgForSequenceClassification:
-    torch.manual_seed(0)
-    return SslEcgForSequenceClassification(classifier_config)
 
 
 # ---- datasets ----
@@ -564,3 +539,16 @@ def test_the_plain_trainer_of_transformers_continues_pretraining(
         losses.append(history(trainer, "loss"))
     # Four equal recordings: the loss must not grow with the number of accumulated batches.
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_the_plain_trainer_predicts_logits_alone(tmp_path: Path) -> None:
+    model = SslEcgForSequenceClassification(SslEcgConfig(num_samples=200, num_labels=5))
+    arguments = TrainingArguments(str(tmp_path), report_to="none", use_cpu=True)
+    rows = [
+        {"input_values": torch.randn(12, 200), "labels": torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0])}
+        for _ in range(3)
+    ]
+    found = Trainer(model=model, args=arguments).predict(rows).predictions
+    assert np.argmax(found, axis=-1).shape == (3,)
+    ours = SslEcgTrainer(model=model, args=arguments).predict(own_dataset(3)).predictions
+    assert [part.shape for part in ours] == [(3, 5), (3, 256)]
