@@ -25,12 +25,17 @@ def files_of(path: Path) -> tuple[Path, ...]:
         >>> [file.name for file in files_of(Path("a/recording.edf"))]
         ['recording.edf']
     """
+    header = _header_of_record(path)
+    return (path,) if header is None else tuple(_of_header(header, depth=2))
+
+
+def _header_of_record(path: Path) -> Path | None:
+    """Return the header of a WFDB record, None for other files, also those beside one."""
     header = header_of(path)
     if not header.is_file():
-        return (path,)
-    found = tuple(_of_header(header, depth=2))
-    is_record = path == header or not path.is_file() or any(path.name == file.name for file in found)
-    return found if is_record else (path,)
+        return None
+    alone = path != header and path.is_file()
+    return None if alone and path.name not in {file.name for file in _of_header(header, depth=2)} else header
 
 
 def _of_header(header: Path, *, depth: int) -> list[Path]:
@@ -53,7 +58,7 @@ def _of_header(header: Path, *, depth: int) -> list[Path]:
 
 def identity(path: Path) -> tuple[int, int] | str:
     """Return what two names of one recording have in common: links, spellings, parts of a WFDB record."""
-    first = files_of(path)[0]
+    first = _header_of_record(path) or path
     try:
         state = first.stat()
     except OSError:
