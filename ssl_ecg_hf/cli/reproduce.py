@@ -71,17 +71,11 @@ def describe_pretraining(folder: Path) -> dict[str, Any]:
 
 
 def pretrainings(results: Path) -> list[dict[str, Any]]:
-    """Return name, time in s and recordings/s of each finished pretraining, and the encoder's size if noted.
-
-    The time is all of it, evaluations of the validation split included.
-    """
+    """Return name, time in s and, where it was noted, the encoder's size of each finished pretraining."""
     found = []
     for path in sorted(results.glob("pretrained-*.json")):
         known = json.loads(path.read_text(encoding="utf-8"))
         entry = {"name": path.stem.removeprefix("pretrained-"), "seconds": known["seconds"]}
-        if known["evaluations"]:
-            seen = known["evaluations"][-1]["epoch"] * known["recipe"]["dataset"]["records"]["train"]
-            entry["recordings_per_second"] = seen / known["seconds"]
         if "encoder_parameters" in known:
             entry["encoder_parameters"] = known["encoder_parameters"]
         found.append(entry)

@@ -7,12 +7,12 @@ from typing import Any
 
 
 def grid_table(summary: Mapping[str, Any]) -> str:
-    """Return the means of a summary's methods in rows and columns, with the cost of each row's pretraining.
+    """Return the means of a summary's methods in rows and columns, with the size of each row's encoder.
 
     Args:
         summary: as `summarize` returns it, with `"grid"`, a list of `{"row", "column", "method",
             "pretraining"}` (the name of a pretraining or None), and `"pretrainings"`, a list of `{"name",
-            "recordings_per_second", "encoder_parameters"}`. The share of the labels is that of its first row.
+            "encoder_parameters"}`. The share of the labels is that of its first row.
 
     Returns:
         Markdown; the highest mean of a column is bold, what is not measured is empty.
@@ -34,24 +34,19 @@ def grid_table(summary: Mapping[str, Any]) -> str:
         for column in columns
     }
     pretraining = {place["row"]: place["pretraining"] for place in summary["grid"] if place["pretraining"]}
-    costs = {entry["name"]: entry for entry in summary["pretrainings"]}
+    sizes = {entry["name"]: entry.get("encoder_parameters") for entry in summary["pretrainings"]}
     lines = [
-        f"Test macro AUROC with {100 * fraction:g} % of the labels, mean over seeds. Parameters are those of "
-        "the encoder, recordings/s those of its whole pretraining, validation included.",
+        f"Test macro AUROC with {100 * fraction:g} % of the labels, mean over seeds; size of the encoder:",
         "",
-        f"| | parameters | recordings/s | {' | '.join(columns)} |",
-        "|---|---:|---:|" + "---:|" * len(columns),
+        f"| | parameters | {' | '.join(columns)} |",
+        "|---|---:|" + "---:|" * len(columns),
     ]
     for name in dict.fromkeys(place["row"] for place in summary["grid"]):
-        cost = costs.get(pretraining.get(name, ""), {})
-        shown = [_number(cost.get("encoder_parameters")), _number(cost.get("recordings_per_second"))]
+        size = sizes.get(pretraining.get(name, ""))
+        shown = ["" if size is None else f"{size:,}"]
         for column in columns:
             mean = cells.get((name, column))
             text = "" if mean is None else f"{mean:.4f}"
             shown.append(f"**{text}**" if mean is not None and mean == best[column] else text)
         lines.append(f"| {name} | {' | '.join(shown)} |")
     return "\n".join(lines) + "\n"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}"

@@ -183,7 +183,6 @@ def summary_table(summary: Mapping[str, Any]) -> str:
     lines += [_sentence(entry) for entry in summary["comparisons"]]
     lines += ["", " ".join([_tested_on(summary), *summary["data"]])]
     lines += _unfinished(summary)
-    spent = summary.get("pretrainings")
-    if spent and not summary.get("grid"):  # whose rows say it
+    if spent := summary.get("pretrainings"):
         lines += ["", _times(spent)]
     return "\n".join(lines) + "\n"
