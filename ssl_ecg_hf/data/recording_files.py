@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .readers.wfdb_reader import header_of
+from .readers.wfdb_reader import first_words, header_of
 
-_MAX_HEADER = 1 << 20  # bytes
 _NO_SEGMENT = "~"  # stands for a gap
 
 
@@ -42,11 +41,9 @@ def _of_header(header: Path, *, depth: int) -> list[Path]:
     """Return a header, the signal files that it names, or the same of its segments."""
     found = [header]
     try:
-        with header.open("rb") as file:
-            lines = file.read(_MAX_HEADER).decode("latin-1").splitlines()
+        stated = first_words(header)
     except OSError:  # reading will say so
         return found
-    stated = [line.split(maxsplit=1)[0] for line in lines if line.strip() and not line.startswith("#")]
     names = dict.fromkeys(name for name in stated[1:] if name != _NO_SEGMENT)
     for name in names:
         if "/" not in stated[0]:

@@ -16,7 +16,7 @@ DRAWS = 1000
 COMPARISON_DRAWS = 10_000
 """Where p-values are corrected for many comparisons: 1,000 draws cannot show less than 0.002."""
 CONFIDENCE = 0.95
-_CHUNK = 100  # draws at a time: (100, records) float64 stays in the cache's reach
+_CHUNK = 500  # draws at a time: what a metric prepares once a chunk counts, and so does the cache
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,7 +90,7 @@ def summarize(
             row[f"{split}_{metric}"] = {"values": values, **asdict(summarize_seeds(values, overlap=overlap))}
         rows.append(row)
     found = []
-    draws = _TestDraws(runs[0], seed=seed) if runs and shares is None else None
+    draws = _TestDraws(runs[0], seed=seed) if comparisons and runs and shares is None else None
     for method, control in comparisons:
         for fraction in sorted({fraction for _, fraction in cells}):
             pair = [cells.get((name, fraction), []) for name in (method, control)]

@@ -33,7 +33,7 @@ def sniff(head: bytes, path: Path) -> bool:
     if path.suffix == ".hea":  # as wfdb requires; a table of numbers may look like one
         return _is_header(head)
     header = header_of(path)
-    return header != path and header.is_file() and path.name in _signal_files(header)
+    return header != path and header.is_file() and path.name in first_words(header)
 
 
 def header_of(path: Path) -> Path:
@@ -48,10 +48,11 @@ def _is_header(head: bytes) -> bool:
     return head.isascii() and _RECORD_LINE.fullmatch(first) is not None
 
 
-def _signal_files(header: Path) -> set[str]:
+def first_words(header: Path) -> list[str]:
+    """Return what the lines of a header begin with: the name of the record, then those of its files."""
     with header.open("rb") as file:
         lines = file.read(_MAX_HEADER).decode("latin-1").splitlines()
-    return {line.split(maxsplit=1)[0] for line in lines if line.strip() and not line.startswith("#")}
+    return [line.split(maxsplit=1)[0] for line in lines if line.strip() and not line.startswith("#")]
 
 
 def read_wfdb(
